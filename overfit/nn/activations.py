@@ -1,0 +1,47 @@
+"""Nonlinearities. Each rises with every one of its inputs, so it may be applied after max-pooling."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+
+from overfit import base
+
+relu = base.Activation(jax.nn.relu)
+tanh = base.Activation(jnp.tanh)
+sigmoid = base.Activation(jax.nn.sigmoid)
+
+
+def maxout(pieces: int) -> base.Activation:
+    """The largest of several linear functions: a unit that learns its own convex activation.
+
+    `h_i = max_j z_ij`, `j = 1 .. pieces`.
+
+    Args:
+        pieces: linear functions of one unit, at least 2.
+
+    Returns:
+        `[..., pieces * width] -> [..., width]`; unit `i` has the pre-activations `i`, `width + i`, ...
+        Equal arguments give the same object. Where pieces tie, they share the gradient.
+
+    Raises:
+        ValueError: if `pieces` is not a whole number of at least 2.
+
+    Reference: Goodfellow et al., "Maxout networks", ICML 2013, section 3.
+    """
+    if not isinstance(pieces, int) or pieces < 2:
+        raise ValueError(f'maxout needs a whole number of pieces, 2 or more, but was given {pieces!r}.')
+    return _maxout(pieces)
+
+
+@functools.cache
+def _maxout(pieces: int) -> base.Activation:
+    def apply(z: jax.Array) -> jax.Array:
+        if z.shape[-1] % pieces:
+            raise ValueError(
+                f'maxout of {pieces} pieces needs a multiple of {pieces} pre-activations, but was given '
+                f'{z.shape[-1]}.'
+            )
+        return functools.reduce(jnp.maximum, jnp.split(z, pieces, axis=-1))
+
+    return base.Activation(apply, pieces)

@@ -1,0 +1,100 @@
+"""How kernels start: `(key, shape, dtype) -> array`, for `[in, out]` and `[height, width, in, out]`."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+
+
+def _fans(shape: tuple[int, ...]) -> tuple[int, int]:
+    if len(shape) < 2:
+        raise ValueError(
+            f'An initializer draws kernels [..., in, out], but the shape given is {tuple(shape)}.'
+        )
+    return math.prod(shape[:-1]), math.prod(shape[:-2]) * shape[-1]
+
+
+def uniform_fan_in(key: jax.Array, shape: tuple[int, ...], dtype=jnp.float32) -> jax.Array:
+    """Uniform, scaled by the number of inputs of a unit.
+
+    `U(-1 / sqrt(fan_in), 1 / sqrt(fan_in))`, of variance `1 / (3 fan_in)`.
+
+    Args:
+        key: PRNG key.
+        shape: of the kernel, `[..., in, out]`.
+        dtype: floating type of the result.
+
+    Returns:
+        Array of `shape`.
+
+    Raises:
+        ValueError: if `shape` has fewer than two axes.
+
+    Reference: the common heuristic, Glorot and Bengio, "Understanding the difficulty of training deep
+    feedforward neural networks", AISTATS 2010, eq. 1.
+    """
+    bound = 1 / math.sqrt(_fans(shape)[0])
+    return jax.random.uniform(key, shape, dtype, -bound, bound)
+
+
+def he(key: jax.Array, shape: tuple[int, ...], dtype=jnp.float32) -> jax.Array:
+    """Normal, keeping the variance of activations through layers of ReLUs.
+
+    `N(0, 2 / fan_in)`.
+
+    Args:
+        key: PRNG key.
+        shape: of the kernel, `[..., in, out]`.
+        dtype: floating type of the result.
+
+    Returns:
+        Array of `shape`.
+
+    Raises:
+        ValueError: if `shape` has fewer than two axes.
+
+    Reference: He et al., "Delving deep into rectifiers", ICCV 2015, eq. 10.
+    """
+    return math.sqrt(2 / _fans(shape)[0]) * jax.random.normal(key, shape, dtype)
+
+
+def glorot(key: jax.Array, shape: tuple[int, ...], dtype=jnp.float32) -> jax.Array:
+    """Uniform, balancing the variance of activations and of gradients.
+
+    `U(-b, b)` with `b = sqrt(6 / (fan_in + fan_out))`.
+
+    Args:
+        key: PRNG key.
+        shape: of the kernel, `[..., in, out]`.
+        dtype: floating type of the result.
+
+    Returns:
+        Array of `shape`.
+
+    Raises:
+        ValueError: if `shape` has fewer than two axes.
+
+    Reference: Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural
+    networks", AISTATS 2010, eq. 16.
+    """
+    bound = math.sqrt(6 / sum(_fans(shape)))
+    return jax.random.uniform(key, shape, dtype, -bound, bound)
+
+
+def normal(key: jax.Array, shape: tuple[int, ...], dtype=jnp.float32) -> jax.Array:
+    """Normal of a fixed size, whatever the layer's width.
+
+    `N(0, 0.01^2)`.
+
+    Args:
+        key: PRNG key.
+        shape: of the kernel.
+        dtype: floating type of the result.
+
+    Returns:
+        Array of `shape`.
+
+    Reference: Krizhevsky, Sutskever, Hinton, "ImageNet classification with deep convolutional neural
+    networks", NeurIPS 2012, section 5.
+    """
+    return 0.01 * jax.random.normal(key, shape, dtype)

@@ -1,0 +1,189 @@
+"""Networks: every one returns its features beside its logits, and takes its dropout rates as numbers."""
+
+import functools
+
+import chex
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from overfit import base
+from overfit.nn import activations
+from overfit.nn import dropout as dropout_lib
+
+
+def _drop(module: nn.Module, x: jax.Array, train: bool, rate: base.Number) -> jax.Array:
+    if not train or rate is None:
+        return x
+    return dropout_lib.dropout(module.make_rng('dropout'), x, rate)
+
+
+def _batch_norm(train: bool, axis_name: str | None) -> nn.BatchNorm:
+    return nn.BatchNorm(use_running_average=not train, momentum=0.9, axis_name=axis_name)
+
+
+def windows(x: jax.Array, size: int) -> jax.Array:
+    """Gathers the neighbourhood of every pixel, zeros beyond the border ("im2col").
+
+    A convolution is then one matrix product, which `vmap` over members keeps fast on CPU, where a
+    convolution per member would be a slow grouped one.
+
+    Args:
+        x: `[B, H, W, C]`.
+        size: side of the neighbourhood, pixels; an even one reaches one pixel further down and right.
+
+    Returns:
+        `[B, H, W, size * size * C]`, in the order of a kernel `[size, size, C, out]`.
+    """
+    chex.assert_rank(x, 4)
+    height, width = x.shape[1:3]
+    border = ((size - 1) // 2, size // 2)
+    padded = jnp.pad(x, ((0, 0), border, border, (0, 0)))
+    shifts = [(i, j) for i in range(size) for j in range(size)]
+    return jnp.concatenate([padded[:, i : i + height, j : j + width] for i, j in shifts], axis=-1)
+
+
+class MLP(nn.Module):
+    """A perceptron: for every width dense, [batch normalisation], activation, dropout; then the logits.
+
+    Attributes:
+        classes: logits.
+        widths: hidden units of each layer; `()` is logistic regression, its features are the inputs.
+        activation: see `overfit.nn.activations`.
+        batch_norm: normalise pre-activations (Ioffe and Szegedy, ICML 2015, alg. 1), momentum 0.9; the
+            dense layers then have no bias.
+        axis_name: axis over which statistics of the batch are averaged, where the batch is sharded.
+    """
+
+    classes: int
+    widths: tuple[int, ...] = (128, 128)
+    activation: base.Activation = activations.relu
+    batch_norm: bool = False
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(
+        self, x: jax.Array, *, train: bool, dropout: base.Number = None, input_dropout: base.Number = None
+    ) -> base.Outputs:
+        """Classifies.
+
+        Args:
+            x: `[B, ...]` floats.
+            train: drop units (with the stream `'dropout'`) and normalise by the batch's statistics.
+            dropout: probability that a hidden unit is dropped, in `[0, 1)`.
+            input_dropout: probability that an input is dropped, in `[0, 1)`.
+
+        Returns:
+            Features `[B, F]`, of the last hidden layer after dropout, and logits `[B, classes]`.
+        """
+        chex.assert_type(x, float)
+        x = _drop(self, x.reshape(x.shape[0], -1), train, input_dropout)
+        for width in self.widths:
+            x = nn.Dense(width * self.activation.pieces, use_bias=not self.batch_norm)(x)
+            if self.batch_norm:
+                x = _batch_norm(train, self.axis_name)(x)
+            x = _drop(self, self.activation.apply(x), train, dropout)
+        return base.Outputs(x, nn.Dense(self.classes, name='logits')(x))
+
+
+class ConvBlock(nn.Module):
+    """Convolution, [batch normalisation], 2×2 max-pooling, bias, activation.
+
+    An activation that never falls commutes with the maximum, so this is the usual order (activation,
+    then pooling) at a quarter of the work. Pooling drops an odd last row or column, before the
+    statistics of the batch are taken, and does not happen where a side is shorter than 2. Pixels that
+    tie for the maximum share its gradient.
+
+    Attributes:
+        channels: output channels.
+        size: side of the kernel, pixels.
+        activation: see `overfit.nn.activations`.
+        batch_norm: as for `MLP`; in place of the bias.
+        axis_name: as for `MLP`.
+    """
+
+    channels: int
+    size: int
+    activation: base.Activation
+    batch_norm: bool
+    axis_name: str | None
+
+    @nn.compact
+    def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+        """Maps `[B, H, W, C]` to `[B, H // 2, W // 2, channels]`."""
+        batch, height, width, inputs = x.shape
+        out = self.channels * self.activation.pieces
+        shape = (self.size, self.size, inputs, out)
+        kernel = self.param('kernel', nn.initializers.lecun_normal(), shape)
+        pool = 2 if min(height, width) >= 2 else 1
+        rows, columns = height // pool, width // pool
+
+        patches = windows(x, self.size)[:, : rows * pool, : columns * pool]
+        patches = patches.reshape(batch, rows, pool, columns, pool, -1)
+        # The pixels that compete in pooling lie along the first axis: their maximum is elementwise, and
+        # its gradient no scatter. Measured 1.4 times the throughput of pooling an image.
+        patches = patches.transpose(2, 4, 0, 1, 3, 5).reshape(-1, self.size * self.size * inputs)
+        x = (patches @ kernel.reshape(-1, out)).reshape(pool * pool, batch, rows, columns, out)
+        if self.batch_norm:
+            x = _batch_norm(train, self.axis_name)(x)
+        x = functools.reduce(jnp.maximum, list(x))
+        if not self.batch_norm:
+            x = x + self.param('bias', nn.initializers.zeros, (out,))[None, None, None, :]
+        return self.activation.apply(x)
+
+
+class CNN(nn.Module):
+    """A convolutional net: a `ConvBlock` for each of `channels`, dense layers, then the logits.
+
+    Dropout acts on the inputs and on the dense layers, batch normalisation on the convolutions.
+
+    Attributes:
+        classes: logits.
+        channels: output channels of each block; each halves the sides of the image.
+        kernel: side of the kernels, pixels.
+        widths: hidden units of each dense layer.
+        activation: see `overfit.nn.activations`; it must never fall, as those there.
+        batch_norm: as for `MLP`.
+        axis_name: as for `MLP`.
+    """
+
+    classes: int
+    channels: tuple[int, ...] = (32, 64)
+    kernel: int = 3
+    widths: tuple[int, ...] = (128,)
+    activation: base.Activation = activations.relu
+    batch_norm: bool = False
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(
+        self, x: jax.Array, *, train: bool, dropout: base.Number = None, input_dropout: base.Number = None
+    ) -> base.Outputs:
+        """Classifies.
+
+        Args:
+            x: `[B, H, W, C]` floats.
+            train: drop units (with the stream `'dropout'`) and normalise by the batch's statistics.
+            dropout: probability that a unit of a dense hidden layer is dropped, in `[0, 1)`.
+            input_dropout: probability that a value of a pixel is dropped, in `[0, 1)`.
+
+        Returns:
+            Features `[B, F]`, of the last hidden layer after dropout, and logits `[B, classes]`.
+
+        Raises:
+            ValueError: if `x` is not a batch of images.
+        """
+        if x.ndim != 4:
+            raise ValueError(
+                f'A CNN needs images [B, H, W, C], but was given {x.shape}; an MLP takes any shape.'
+            )
+        chex.assert_type(x, float)
+        x = _drop(self, x, train, input_dropout)
+        for channels in self.channels:
+            block = ConvBlock(channels, self.kernel, self.activation, self.batch_norm, self.axis_name)
+            x = block(x, train=train)
+        x = x.reshape(x.shape[0], -1)
+        for width in self.widths:
+            x = self.activation.apply(nn.Dense(width * self.activation.pieces)(x))
+            x = _drop(self, x, train, dropout)
+        return base.Outputs(x, nn.Dense(self.classes, name='logits')(x))

@@ -1,0 +1,1 @@
+"""What training minimises: losses of the outputs, penalties of the weights."""

@@ -1,0 +1,87 @@
+"""Penalties and bounds on weights. They act on leaves named `'kernel'`: not on biases, nor on scales."""
+
+import chex
+import jax
+import jax.numpy as jnp
+
+from overfit import base
+
+
+def kernels(params: base.Params) -> base.Params:
+    """Marks the weights that are penalised.
+
+    Args:
+        params: tree of arrays.
+
+    Returns:
+        The same tree of bools, `True` at leaves named `'kernel'`.
+    """
+    return jax.tree_util.tree_map_with_path(
+        lambda path, _: bool(path) and getattr(path[-1], 'key', None) == 'kernel', params
+    )
+
+
+def _total(function, params):
+    values = jax.tree.map(
+        lambda is_kernel, leaf: jnp.sum(function(leaf)) if is_kernel else None, kernels(params), params
+    )
+    return sum(jax.tree.leaves(values), jnp.zeros(()))
+
+
+def l1(params: base.Params) -> jax.Array:
+    """Sum of absolute weights, `sum |w|`, whose gradient is a constant pull to zero: `sign(w)`, 0 at 0.
+
+    Args:
+        params: tree of arrays; only leaves named `'kernel'` count.
+
+    Returns:
+        Scalar.
+
+    Reference: Tibshirani, "Regression shrinkage and selection via the lasso", JRSS B 1996, eq. 1.
+    """
+    # As jax differentiates |w|, a weight of 0 would be pulled like a positive one.
+    return _total(lambda w: w * jax.lax.stop_gradient(jnp.sign(w)), params)
+
+
+def l2(params: base.Params) -> jax.Array:
+    """Half the sum of squared weights, whose gradient is the weights: `sum w^2 / 2`.
+
+    Args:
+        params: tree of arrays; only leaves named `'kernel'` count.
+
+    Returns:
+        Scalar.
+
+    Reference: Krogh and Hertz, "A simple weight decay can improve generalization", NeurIPS 1991, eq. 1.
+    """
+    return _total(jnp.square, params) / 2
+
+
+def max_norm(params: base.Params, bound: base.Number) -> base.Params:
+    """Shrinks every unit's incoming weights onto a ball; those inside it stay as they are.
+
+    `w min(1, bound / |w|_2)` for each column `w` of a kernel seen as `[fan_in, out]`.
+
+    Args:
+        params: tree of arrays; only leaves named `'kernel'` change.
+        bound: radius of the ball; 0 or `None`: no bound.
+
+    Returns:
+        The tree, projected.
+
+    Reference: Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting",
+    JMLR 2014, section 5.1.
+    """
+    if bound is None:
+        return params
+    chex.assert_rank(bound, 0)
+
+    def project(is_kernel, leaf):
+        if not is_kernel:
+            return leaf
+        inputs = tuple(range(leaf.ndim - 1))
+        norm = jnp.sqrt(jnp.sum(jnp.square(leaf), axis=inputs, keepdims=True))
+        outside = (norm > bound) & (bound > 0)
+        return jnp.where(outside, leaf * (bound / jnp.where(outside, norm, 1)), leaf)
+
+    return jax.tree.map(project, kernels(params), params)

@@ -1,0 +1,127 @@
+"""Re-measures chosen settings on fresh, paired replicates; the only place that trains and then looks at the test."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from overfit import base
+from overfit.data import splits
+from overfit.study import search
+from overfit.train import population
+
+
+class Measured(NamedTuple):
+    """What an arm did on the fresh replicates.
+
+    Attributes:
+        wrong: `[R, N]` bool: test example misclassified by the replicate's model.
+        curve: `[R, evaluations, 5]`, see `population.Trained` (of the first net of an ensemble).
+        member_steps: training steps in all.
+        frozen: members whose loss became infinite.
+        probabilities: `[N, classes]` of the first replicate, for looking at examples.
+    """
+
+    wrong: np.ndarray
+    curve: np.ndarray
+    member_steps: int
+    frozen: int
+    probabilities: np.ndarray
+
+
+class Replicate(NamedTuple):
+    """A labelled subset of the pool, `[n]` indices, and the seed of all that is drawn on it."""
+
+    labelled: np.ndarray
+    seed: int
+
+
+def replicate(pool: base.Examples, size: int, protocol: search.Protocol, number: int) -> Replicate:
+    """Draws fresh replicate `number`; for a larger size it holds the smaller one's examples too."""
+    seed = search.seed_of(protocol.seed, 'measure', number)
+    return Replicate(splits.subset(pool.y, size, seed=seed), seed)
+
+
+def members_of(
+    tuned: search.Tuned, drawn: Replicate, y: np.ndarray, protocol: search.Protocol
+) -> list[population.Member]:
+    """The nets that an arm trains on one replicate."""
+    arm, members = tuned.arm, []
+    for net in range(arm.members):
+        seed = drawn.seed if net == 0 else search.seed_of(drawn.seed, net)
+        train, held = splits.holdout_split(y[drawn.labelled], protocol.validation, seed=seed)
+        hyper, stop_at = tuned.hyper, None
+        if arm.refit:
+            stretch = len(drawn.labelled) / len(train)
+            train, held = np.arange(len(drawn.labelled)), held[:0]
+            stop_at = stretch * tuned.best_step
+            hyper = hyper._replace(steps=stretch * hyper.steps)
+        members.append(
+            population.Member(
+                arm.recipe,
+                hyper,
+                seed,
+                drawn.labelled[train],
+                drawn.labelled[held],
+                arm.restore_best,
+                stop_at,
+            )
+        )
+    return members
+
+
+def measure(
+    tuned: Sequence[search.Tuned],
+    pool: base.Examples,
+    holdout: splits.Holdout,
+    protocol: search.Protocol,
+    *,
+    sizes: Sequence[int] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Measured]:
+    """Trains every arm on the fresh replicates and tests it.
+
+    Args:
+        tuned: arms with the settings that the search chose.
+        pool: labelled examples; a replicate takes a subset of them.
+        holdout: the test set.
+        protocol: replicates, train size, seed.
+        sizes: labelled examples for each arm; by default `protocol.train_size`.
+        progress: see `population.train`.
+
+    Returns:
+        One `Measured` an arm, in order.
+    """
+    members, spans = [], []
+    for one, size in zip(tuned, sizes or [protocol.train_size] * len(tuned), strict=True):
+        begin = len(members)
+        for number in range(protocol.replicates):
+            drawn = replicate(pool, size, protocol, number)
+            members += members_of(one, drawn, pool.y, protocol)
+        spans.append(range(begin, len(members)))
+    trained = population.train(
+        members, pool, eval_every=protocol.eval_every, capacity=protocol.capacity, progress=progress
+    )
+    return [
+        _test(one, [trained[n] for n in span], holdout, protocol.replicates)
+        for one, span in zip(tuned, spans, strict=True)
+    ]
+
+
+def _test(tuned, trained, holdout, replicates):
+    probabilities = average(tuned.arm.recipe.model, trained, holdout.x, tuned.arm.members)
+    curves = [t.curve for t in trained[:: tuned.arm.members]]
+    shortest = min(len(c) for c in curves)
+    return Measured(
+        holdout.wrong(probabilities.argmax(-1)),
+        np.stack([c[:shortest] for c in curves]),
+        sum(t.steps for t in trained),
+        sum(not t.finite for t in trained),
+        probabilities[0],
+    )
+
+
+def average(model, trained: Sequence[population.Trained], x: np.ndarray, members: int) -> np.ndarray:
+    """Mean probabilities of each run of `members` nets: `[len(trained) / members, N, classes]`."""
+    predicted = np.exp(population.predict(model, trained, x))
+    return predicted.reshape(-1, members, *predicted.shape[1:]).mean(1)

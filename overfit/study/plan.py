@@ -1,0 +1,203 @@
+"""What a study will do and what it will cost: how many trials, replicates and steps a budget pays for."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from overfit import base
+from overfit.study import search
+from overfit.train import population
+
+# Measured on a core with AVX-512; only the plan's estimate hangs on them, never a result.
+FLOPS_PER_DEVICE = 45e9
+STEP_OVERHEAD = 25e-6
+AUGMENT_PER_VALUE = 12e-9
+COMPILE_MLP, COMPILE_CNN, COMPILE_REST = 2.0, 4.0, 15.0
+
+
+class Level(NamedTuple):
+    """One rung of effort.
+
+    Attributes:
+        trials: settings an arm.
+        folds: at most so many of the folds that `--validation` makes.
+        replicates: fresh paired replicates.
+        epochs: passes over the labelled examples.
+        tries: techniques tried in the combination.
+        try_trials: settings a try.
+        nets: in the final average.
+    """
+
+    trials: int
+    folds: int
+    replicates: int
+    epochs: int
+    tries: int
+    try_trials: int
+    nets: int
+
+
+LEVELS = (
+    Level(2, 2, 3, 30, 1, 2, 2),
+    Level(3, 2, 5, 50, 2, 2, 2),
+    Level(4, 3, 6, 80, 3, 2, 3),
+    Level(4, 5, 10, 100, 4, 2, 3),
+    Level(6, 5, 15, 120, 5, 3, 4),
+    Level(8, 5, 20, 150, 6, 3, 5),
+    Level(12, 5, 20, 200, 8, 4, 5),
+    Level(16, 5, 20, 250, 10, 5, 8),
+    Level(24, 5, 30, 300, 12, 6, 10),
+)
+STANDARD = LEVELS[5]
+LEAST_STEPS, MOST_STEPS = 300, 6000
+
+
+class Plan(NamedTuple):
+    """What will run.
+
+    Attributes:
+        protocol: of search and measurement.
+        level: the rung.
+        sizes: labelled examples at which the baseline's data-size curve is measured.
+        member_steps: planned training steps of each phase.
+        seconds: estimated seconds of each phase, compile time included.
+        members: nets in all.
+        programs: compiled programs of training.
+        megabytes: estimated peak memory.
+        cut: sentences that say what is less than the standard.
+    """
+
+    protocol: search.Protocol
+    level: Level
+    sizes: tuple[int, ...]
+    member_steps: dict[str, int]
+    seconds: dict[str, float]
+    members: int
+    programs: int
+    megabytes: float
+    cut: tuple[str, ...]
+
+
+def make(
+    pool: base.Examples,
+    arms: Sequence[search.Arm],
+    *,
+    train_size: int,
+    validation: float,
+    budget_minutes: float,
+    seed: int,
+    trials: int | None = None,
+    replicates: int | None = None,
+) -> Plan:
+    """Chooses the most generous level whose estimate fits the budget.
+
+    The choice hangs on sizes alone, never on a clock, so the same command runs the same study again.
+
+    Args:
+        pool: labelled examples.
+        arms: what is compared, the baseline first.
+        train_size: labelled examples of a replicate.
+        validation: fraction held out.
+        budget_minutes: for everything.
+        seed: of the study.
+        trials: settings an arm, where the user fixes it.
+        replicates: likewise.
+
+    Returns:
+        The plan; the lowest level where none fits.
+    """
+    plans = [_at(level, pool, arms, train_size, validation, seed, trials, replicates) for level in LEVELS]
+    fitting = [p for p in plans if sum(p.seconds.values()) <= 60 * budget_minutes]
+    chosen = fitting[-1] if fitting else plans[0]
+    cut = []
+    for field, what in (
+        ('trials', 'trials an arm'),
+        ('folds', 'folds a trial'),
+        ('replicates', 'fresh replicates'),
+        ('epochs', 'epochs'),
+        ('tries', 'techniques tried in the combination'),
+        ('nets', 'nets in the final average'),
+    ):
+        have, usual = getattr(chosen.level, field), getattr(STANDARD, field)
+        if have < usual:
+            cut.append(f'{have} {what} instead of {usual}')
+    if not fitting:
+        minutes = sum(chosen.seconds.values()) / 60
+        cut.append(f'even so about {minutes:.0f} min are needed, more than the {budget_minutes:g} allowed')
+    return chosen._replace(cut=tuple(cut))
+
+
+def _at(level, pool, arms, train_size, validation, seed, trials, replicates):
+    level = level._replace(trials=trials or level.trials, replicates=replicates or level.replicates)
+    epoch = train_size / arms[0].recipe.batch_size
+    steps = int(np.clip(level.epochs * epoch, LEAST_STEPS, max(MOST_STEPS, 20 * epoch)))
+    eval_every = max(10, steps // 20)
+    steps = eval_every * round(steps / eval_every)
+    smallest = max(2 * len(pool.classes), train_size // 4)
+    sizes = {max(smallest, int(train_size * f)) for f in (0.25, 0.5, 1, 2, 4)} | {train_size}
+    sizes = tuple(sorted(s for s in sizes if s <= len(pool.y)))
+    largest = sizes[-1]
+    protocol = search.Protocol(
+        train_size=train_size,
+        validation=validation,
+        folds=min(level.folds, round(1 / validation)),
+        trials=level.trials,
+        replicates=level.replicates,
+        steps=steps,
+        eval_every=eval_every,
+        capacity=(largest, int(np.ceil(validation * largest)) + len(pool.classes)),
+        seed=seed,
+    )
+    shape = pool.x.shape[1:]
+    costs = [_seconds_a_step(arm.recipe, shape) for arm in arms]
+    dearest = max(costs)
+    searched = {
+        (arm.recipe, tuple(arm.space.items()), arm.restore_best): c
+        for arm, c in zip(arms, costs, strict=True)
+    }
+    nets = [arm.members for arm in arms]
+    runs = {
+        'tuning': sum(searched.values()) * protocol.trials * protocol.folds,
+        'measuring': sum(c * n for c, n in zip(costs, nets, strict=True)) * protocol.replicates,
+        'data-size curve': costs[0] * (len(sizes) - 1) * protocol.replicates,
+        'combining': dearest * level.tries * level.try_trials * protocol.folds,
+        'final': dearest * level.nets * (protocol.replicates + 1),
+    }
+    counts = {
+        'tuning': len(searched) * protocol.trials * protocol.folds,
+        'measuring': sum(nets) * protocol.replicates,
+        'data-size curve': (len(sizes) - 1) * protocol.replicates,
+        'combining': level.tries * level.try_trials * protocol.folds,
+        'final': level.nets * (protocol.replicates + 1),
+    }
+    recipes = {arm.recipe._replace(initializer=None): arm for arm in arms}
+    compiling = sum(COMPILE_CNN if hasattr(r.model, 'channels') else COMPILE_MLP for r in recipes)
+    seconds = {phase: s * steps for phase, s in runs.items()}
+    seconds['tuning'] += compiling
+    seconds['combining'] += level.tries * (COMPILE_CNN if dearest > 5 * costs[0] else COMPILE_MLP)
+    seconds['references'] = COMPILE_REST + protocol.replicates * (train_size / 200) ** 2 * 0.8
+    layout = [population.lanes_for(r, pool, base.Hyper()) for r in recipes]
+    weights = [population.weights_of(r.model, shape) for r in recipes]
+    megabytes = (
+        500 + max(8 * 4 * w * np.prod(place) for w, place in zip(weights, layout, strict=True)) / 2**20
+    )
+    return Plan(
+        protocol,
+        level,
+        sizes,
+        {phase: n * steps for phase, n in counts.items()},
+        seconds,
+        sum(counts.values()),
+        len(recipes),
+        float(megabytes + pool.x.nbytes * len(jax.local_devices()) / 2**20),
+        (),
+    )
+
+
+def _seconds_a_step(recipe, shape):
+    devices = len(jax.local_devices())
+    flops = 3 * recipe.batch_size * population.forward_flops(recipe.model, shape)
+    augmenting = AUGMENT_PER_VALUE * np.prod(shape) * recipe.batch_size * len(recipe.augment)
+    return (flops / FLOPS_PER_DEVICE + STEP_OVERHEAD + augmenting) / devices

@@ -1,0 +1,71 @@
+"""Reference rows: what scikit-learn's classics do with the same labelled examples."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from overfit import base
+from overfit.data import splits
+from overfit.study import measure as measure_lib
+from overfit.study import search, stats
+from overfit.train import step
+
+
+def models(folds: int, features: int, seed: int) -> dict:
+    """Returns the references by name, each tuned by cross-validation on its own training examples.
+
+    Args:
+        folds: of the cross-validation.
+        features: of the (standardised) inputs; an RBF's width is counted against it.
+        seed: of the folds.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GridSearchCV, StratifiedKFold
+    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.svm import SVC
+
+    cv = StratifiedKFold(folds, shuffle=True, random_state=seed % 2**32)
+    widths = [factor / features for factor in (0.1, 0.3, 1.0, 3.0, 10.0)]
+    return {
+        'logistic regression': GridSearchCV(
+            LogisticRegression(max_iter=1000, tol=1e-2), {'C': [1e-3, 1e-2, 1e-1, 1.0]}, cv=cv
+        ),
+        'RBF SVM': GridSearchCV(SVC(), {'C': [1, 10, 100], 'gamma': widths}, cv=cv),
+        '1-NN': KNeighborsClassifier(1),
+    }
+
+
+def measure(
+    pool: base.Examples,
+    holdout: splits.Holdout,
+    protocol: search.Protocol,
+    *,
+    replicates: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[dict]:
+    """Trains and tests the references on the fresh replicates, on all labels of each.
+
+    Args:
+        pool: labelled examples.
+        holdout: the test set.
+        protocol: folds, train size, seed.
+        replicates: how many of the fresh replicates.
+        progress: called with (1, 1) after each.
+
+    Returns:
+        `[{'name', 'test_error': interval}]`, errors in percent.
+    """
+    wrong = {}
+    for number in range(replicates):
+        drawn = measure_lib.replicate(pool, protocol.train_size, protocol, number)
+        moments = step.moments_of(pool.x[drawn.labelled], pool.kind)
+        train, test = (
+            np.asarray(step.standardise(x, moments)).reshape(len(x), -1)
+            for x in (pool.x[drawn.labelled], holdout.x)
+        )
+        for name, model in models(protocol.folds, train.shape[1], drawn.seed).items():
+            model.fit(train, pool.y[drawn.labelled])
+            wrong.setdefault(name, []).append(holdout.wrong(model.predict(test)))
+        if progress is not None:
+            progress(1, 1)
+    return [{'name': name, 'test_error': stats.interval(np.stack(w))._asdict()} for name, w in wrong.items()]

@@ -1,0 +1,300 @@
+"""Tunes arms and combines them, on validation examples only.
+
+Nothing here takes a `Holdout`: the test labels are out of reach of all that searches.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from overfit import base
+from overfit.data import splits
+from overfit.study import spaces, techniques
+from overfit.train import population
+
+# Fields that cost a program next to nothing where they are 0: while combining they are always present,
+# so that what is tried next seldom needs another compilation.
+CHEAP = (
+    'momentum',
+    'cosine',
+    'weight_decay',
+    'l2',
+    'dropout',
+    'input_dropout',
+    'label_smoothing',
+    'max_norm',
+)
+
+
+class Arm(NamedTuple):
+    """A recipe to be tuned: the baseline with some techniques.
+
+    Attributes:
+        keys: of its techniques, in the order in which they were added; `()` for the baseline.
+        recipe: with all of them.
+        space: fields to be searched or fixed.
+        members: nets to average.
+        refit: train on all labels.
+        restore_best: keep the best weights.
+    """
+
+    keys: tuple[str, ...]
+    recipe: base.Recipe
+    space: spaces.Space
+    members: int = 1
+    refit: bool = False
+    restore_best: bool = True
+
+    @property
+    def label(self) -> str:
+        if not self.keys:
+            return techniques.BASELINE.label
+        return ' + '.join(techniques.TECHNIQUES[key].label for key in self.keys)
+
+    @property
+    def groups(self) -> set[str]:
+        return {techniques.TECHNIQUES[key].group for key in self.keys}
+
+
+class Protocol(NamedTuple):
+    """How much is spent, the same for every arm.
+
+    Attributes:
+        train_size: labelled examples of a replicate.
+        validation: fraction of them that is held out.
+        folds: splits of the labelled set on which every trial is trained.
+        trials: settings an arm.
+        replicates: fresh ones, on which the chosen settings are measured.
+        steps: training steps of a member.
+        eval_every: steps between evaluations.
+        capacity: room for indices, see `population.train`.
+        seed: of everything.
+    """
+
+    train_size: int
+    validation: float
+    folds: int
+    trials: int
+    replicates: int
+    steps: int
+    eval_every: int
+    capacity: tuple[int, int]
+    seed: int
+
+
+class Tuned(NamedTuple):
+    """An arm with its chosen setting.
+
+    Attributes:
+        arm: what was tuned.
+        hyper: the chosen numbers.
+        score: what chose them, see `score`.
+        error: mean validation error of the setting, a fraction.
+        best_step: median over the folds of the step with the best weights.
+        trials: settings tried.
+        member_steps: steps that the search of this arm took.
+        frozen: members whose loss became infinite.
+    """
+
+    arm: Arm
+    hyper: base.Hyper
+    score: float
+    error: float
+    best_step: int
+    trials: int
+    member_steps: int
+    frozen: int
+
+
+def arm_of(keys: Sequence[str], baseline: base.Recipe) -> Arm:
+    """Composes techniques onto a baseline; later ones win where two fix the same field."""
+    chosen = [techniques.TECHNIQUES[key] for key in keys]
+    order = list(techniques.TECHNIQUES)
+    recipe = baseline
+    for key in sorted(keys, key=order.index):
+        recipe = techniques.TECHNIQUES[key].change(recipe)
+    space = dict(techniques.BASELINE.space)
+    for technique in chosen:
+        space |= technique.space
+    return Arm(
+        tuple(keys),
+        recipe,
+        space,
+        members=max([t.members for t in chosen], default=1),
+        refit=any(t.refit for t in chosen),
+        restore_best=all(t.restore_best for t in chosen),
+    )
+
+
+def score(error: float, loss: float) -> float:
+    """What selection minimises: the validation error, and among near-equals the lower cross-entropy."""
+    return error + 0.02 * loss
+
+
+def search(
+    arms: Sequence[Arm],
+    pool: base.Examples,
+    labelled: np.ndarray,
+    protocol: Protocol,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Tuned]:
+    """Tunes every arm with the same number of trials on the same folds.
+
+    Args:
+        arms: to tune; those that differ in the use of their labels only share their search.
+        pool: labelled examples.
+        labelled: `[n]` indices of the ones that a practitioner would have.
+        protocol: the budget.
+        progress: see `population.train`.
+
+    Returns:
+        One `Tuned` an arm, in order.
+    """
+    settings = [
+        [_hyper(values, protocol) for values in spaces.trials(arm.space, protocol.trials, seed=protocol.seed)]
+        for arm in arms
+    ]
+    return evaluate(arms, settings, pool, labelled, protocol, progress=progress)
+
+
+def _hyper(values, protocol):
+    return base.Hyper(**{'steps': float(protocol.steps)} | values)
+
+
+def evaluate(
+    arms: Sequence[Arm],
+    settings: Sequence[Sequence[base.Hyper]],
+    pool: base.Examples,
+    labelled: np.ndarray,
+    protocol: Protocol,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Tuned]:
+    """Trains given settings of each arm on every fold and keeps each arm's best."""
+    if not isinstance(pool, base.Examples):
+        raise TypeError(f'the search takes base.Examples, never a test set; got {type(pool).__name__}')
+    folds = splits.folds(pool.y[labelled], protocol.folds, seed=protocol.seed)
+    members, where = [], {}
+    for arm, hypers in zip(arms, settings, strict=True):
+        for hyper in hypers:
+            key = (arm.recipe, hyper, arm.restore_best)
+            if key in where:
+                continue
+            where[key] = len(members)
+            members += [
+                population.Member(
+                    arm.recipe,
+                    hyper,
+                    seed_of(protocol.seed, 'search', number),
+                    labelled[train],
+                    labelled[held],
+                    arm.restore_best,
+                )
+                for number, (train, held) in enumerate(folds)
+            ]
+    trained = population.train(
+        members,
+        pool,
+        eval_every=protocol.eval_every,
+        capacity=protocol.capacity,
+        keep_variables=False,
+        progress=progress,
+    )
+    results = []
+    for arm, hypers in zip(arms, settings, strict=True):
+        groups = [trained[where[arm.recipe, h, arm.restore_best] :][: len(folds)] for h in hypers]
+        scores = [np.mean([score(t.error, t.loss) if t.finite else 1e9 for t in group]) for group in groups]
+        best = int(np.argmin(scores))
+        results.append(
+            Tuned(
+                arm,
+                hypers[best],
+                float(scores[best]),
+                float(np.mean([t.error for t in groups[best]])),
+                int(np.median([t.best_step for t in groups[best]])),
+                len(hypers),
+                sum(t.steps for group in groups for t in group),
+                sum(not t.finite for group in groups for t in group),
+            )
+        )
+    return results
+
+
+def seed_of(*parts: int | str) -> int:
+    """A 32-bit seed from whole numbers and words, the same in every process."""
+    numbers = [int.from_bytes(p.encode()[:8], 'little') if isinstance(p, str) else p for p in parts]
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
+
+
+def combine(
+    tuned: Sequence[Tuned],
+    baseline: Tuned,
+    baseline_recipe: base.Recipe,
+    pool: base.Examples,
+    labelled: np.ndarray,
+    protocol: Protocol,
+    *,
+    tries: int,
+    trials: int,
+    progress: Callable[[int, int], None] | None = None,
+    said: Callable[[str], None] = lambda text: None,
+) -> Tuned:
+    """Adds techniques to the best one, greedily, as long as the validation score falls.
+
+    Candidates come in the order of their own scores; a candidate is tried at the settings of the
+    combination so far and at its own, and `trials - 2` between; what does not help is left out.
+
+    Args:
+        tuned: arms of one technique each.
+        baseline: the tuned baseline; returned where nothing beats it.
+        baseline_recipe: what techniques are added to.
+        pool: labelled examples.
+        labelled: `[n]` indices.
+        protocol: folds, steps and seed of every try.
+        tries: candidates to try.
+        trials: settings a try.
+        progress: see `population.train`.
+        said: told of each decision, in words.
+
+    Returns:
+        The combination.
+    """
+    single = [t for t in tuned if t.arm.members == 1 and not t.arm.refit and t.arm.restore_best]
+    ranked = sorted(single, key=lambda t: t.score)
+    best = baseline
+    for candidate in ranked:
+        if tries == 0:
+            break
+        groups = {techniques.TECHNIQUES[key].group for key in best.arm.keys}
+        if candidate.arm.groups & groups:
+            continue
+        arm = arm_of(best.arm.keys + candidate.arm.keys, baseline_recipe)
+        if best is baseline:
+            found = candidate
+        else:
+            tries -= 1
+            settings = _around(best.hyper, candidate, protocol.seed, trials)
+            found = evaluate([arm], [settings], pool, labelled, protocol, progress=progress)[0]
+        if found.score < best.score:
+            said(
+                f'+ {candidate.arm.label}: validation error {100 * best.error:.1f} → {100 * found.error:.1f} %'
+            )
+            best = found._replace(arm=arm)
+        else:
+            said(f'  {candidate.arm.label} left out: {100 * found.error:.1f} % on validation')
+    return best
+
+
+def _around(incumbent, candidate, seed, count):
+    """Settings that join a combination and a candidate."""
+    own = {f: v for f, v in candidate.hyper._asdict().items() if f in candidate.arm.space}
+    added = {f: v for f, v in own.items() if f not in ('learning_rate',)}
+    absent = {f: 0.0 for f in CHEAP if getattr(incumbent, f) is None}
+    joined = incumbent._replace(**absent)._replace(**added)
+    settings = [joined, joined._replace(learning_rate=own['learning_rate'])]
+    space = {'learning_rate': spaces.Range(incumbent.learning_rate / 4, incumbent.learning_rate * 4, 'log')}
+    space |= {f: r for f, r in candidate.arm.space.items() if f != 'learning_rate'}
+    drawn = spaces.trials(space, max(0, count - 2), seed=seed)
+    return (settings + [joined._replace(**values) for values in drawn])[:count]

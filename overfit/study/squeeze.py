@@ -1,0 +1,357 @@
+"""From a data set to a ledger of what helps, and the best model: the whole study, in its order."""
+
+import pathlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from overfit import base
+from overfit.data import splits as splits_lib
+from overfit.study import measure, references, report, search, size_curve, stats, techniques
+from overfit.study import plan as plan_lib
+from overfit.study.progress import Progress
+from overfit.train import checkpoint, population
+
+
+class Request(NamedTuple):
+    """What a user asks of a study; the flags of `experiments.squeeze`.
+
+    Attributes:
+        train_size: labelled examples to pretend; `None`: all of the pool.
+        validation: fraction of them held out, 0.1 .. 0.3.
+        techniques: keys of `techniques.TECHNIQUES`; `None`: all that apply.
+        model: `'mlp'` or `'cnn'`, the baseline's.
+        budget_minutes: for everything.
+        trials: settings an arm; `None`: as the budget allows.
+        replicates: fresh paired replicates; likewise.
+        seed: of everything.
+    """
+
+    train_size: int | None = None
+    validation: float = 0.2
+    techniques: Sequence[str] | None = None
+    model: str = 'mlp'
+    budget_minutes: float = 4.5
+    trials: int | None = None
+    replicates: int | None = None
+    seed: int = 0
+
+
+class Study(NamedTuple):
+    """A request, checked against its data.
+
+    Attributes:
+        splits: the data set.
+        baseline: recipe that techniques are added to.
+        arms: the baseline, then one a technique.
+        labelled: `[n]` indices of the labelled examples that the search and the final model use.
+        plan: what will run.
+    """
+
+    splits: splits_lib.Splits
+    baseline: base.Recipe
+    arms: tuple[search.Arm, ...]
+    labelled: np.ndarray
+    plan: plan_lib.Plan
+
+
+def prepare(splits: splits_lib.Splits, request: Request) -> Study:
+    """Checks a request and plans the study.
+
+    Args:
+        splits: the data set.
+        request: what is asked.
+
+    Returns:
+        The study, nothing of it run.
+
+    Raises:
+        ValueError: a request that the data cannot serve; the message names the flag.
+    """
+    pool = splits.train
+    size = len(pool.y) if request.train_size is None else request.train_size
+    possible = techniques.applicable(pool.kind, request.model)
+    chosen = list(possible) if request.techniques is None else list(dict.fromkeys(request.techniques))
+    for key in chosen:
+        if key not in possible:
+            raise ValueError(f'--techniques={key} does not apply here; these do: {", ".join(possible)}')
+    baseline = techniques.baseline_recipe(len(pool.classes), request.model)
+    arms = tuple(search.arm_of(keys, baseline) for keys in [(), *[(key,) for key in chosen]])
+    labelled = splits_lib.subset(pool.y, size, seed=request.seed)
+    plan = plan_lib.make(
+        pool,
+        arms,
+        train_size=size,
+        validation=request.validation,
+        budget_minutes=request.budget_minutes,
+        seed=request.seed,
+        trials=request.trials,
+        replicates=request.replicates,
+    )
+    splits_lib.folds(pool.y[labelled], plan.protocol.folds, seed=request.seed)
+    return Study(splits, baseline, arms, labelled, plan)
+
+
+def run(study: Study, workdir: pathlib.Path, about: dict, progress: Progress) -> dict:
+    """Runs a study and writes `results.json`, `report.html` and `best/` into its folder.
+
+    Args:
+        study: from `prepare`.
+        workdir: an existing folder.
+        about: `command`, `versions` and `git`, for the record.
+        progress: told of every phase.
+
+    Returns:
+        What `results.json` holds.
+    """
+    pool, holdout = study.splits.train, study.splits.test
+    protocol, level, steps = study.plan.protocol, study.plan.level, study.plan.member_steps
+
+    with progress.phase('tuning', steps['tuning']) as advance:
+        tuned = search.search(study.arms, pool, study.labelled, protocol, progress=advance)
+    baseline = tuned[0]
+    with progress.phase('measuring', steps['measuring']) as advance:
+        measured = measure.measure(tuned, pool, holdout, protocol, progress=advance)
+    curve = {protocol.train_size: measured[0].wrong}
+    with progress.phase('data-size curve', steps['data-size curve']) as advance:
+        others = [s for s in study.plan.sizes if s != protocol.train_size]
+        for size, one in zip(
+            others,
+            measure.measure(
+                [baseline] * len(others), pool, holdout, protocol, sizes=others, progress=advance
+            ),
+            strict=True,
+        ):
+            curve[size] = one.wrong
+    ledger = Ledger(curve, protocol.train_size, measured[0].wrong)
+    arms = ledger.rows(tuned[1:], measured[1:])
+    progress.say(partial_table(arms))
+    with progress.phase('combining', steps['combining']) as advance:
+        combined = search.combine(
+            tuned[1:],
+            baseline,
+            study.baseline,
+            pool,
+            study.labelled,
+            protocol,
+            tries=level.tries,
+            trials=level.try_trials,
+            progress=advance,
+            said=progress.say,
+        )
+    finished = finish(combined, level.nets)
+    with progress.phase('final', steps['final']) as advance:
+        last = measure.measure([finished], pool, holdout, protocol, progress=advance)[0]
+        nets = train_final(finished, pool, study.labelled, protocol, advance)
+    best = save_best(workdir / 'best', finished, nets, pool, about, protocol)
+    probabilities = best.predict_proba(holdout.x)
+    wrong = holdout.wrong(probabilities.argmax(-1))
+    with progress.phase('references', protocol.replicates, ' replicates') as advance:
+        compared = references.measure(
+            pool, holdout, protocol, replicates=protocol.replicates, progress=advance
+        )
+
+    results = {
+        **about,
+        'seed': protocol.seed,
+        'data': {
+            'name': study.splits.name,
+            'kind': pool.kind,
+            'train': protocol.train_size,
+            'test': len(holdout),
+            'classes': len(pool.classes),
+            'sha256': study.splits.sha256,
+        },
+        'plan': list(study.plan.cut),
+        'baseline': ledger.row(baseline, measured[0]),
+        'arms': arms,
+        'squeezed': ledger.row(finished, last),
+        'best': {
+            'path': 'best',
+            'test_error': 100 * float(wrong.mean()),
+            'members': len(nets),
+        },
+        'references': compared,
+        'size_curve': [
+            {'size': size, 'test_error': stats.interval(curve[size])._asdict()} for size in sorted(curve)
+        ],
+        'search_optimism': stats.search_optimism(
+            [100 * t.error for t in tuned], [100 * m.wrong.mean() for m in measured]
+        )._asdict(),
+    }
+    results['seconds'] = {
+        'total': progress.elapsed,
+        'compile': progress.compile_seconds,
+        'train': progress.train_seconds,
+    }
+    report.write_json(results, workdir / 'results.json')
+    material = report.Material(
+        curves={'baseline': learning_curve(measured[0]), 'squeezed': learning_curve(last)},
+        confusion=confusion(holdout.reveal(), probabilities),
+        classes=pool.classes,
+        mistakes=mistakes(holdout, probabilities),
+        summary=about.get('summary', ''),
+        notes=study.splits.notes,
+    )
+    report.write_html(results, material, workdir / 'report.html')
+    return results
+
+
+def finish(combined: search.Tuned, nets: int) -> search.Tuned:
+    """Puts the last two techniques on a combination: refit on all labels, average several nets.
+
+    Neither can be judged on held-out examples (nothing is held out any more), so they are not chosen by
+    the search but always taken; the ledger has a row for each, and the whole is measured as it is.
+    """
+    added = tuple(key for key in ('refit', 'ensemble') if key not in combined.arm.keys)
+    arm = combined.arm._replace(keys=combined.arm.keys + added, members=nets, refit=True)
+    return combined._replace(arm=arm)
+
+
+def train_final(finished, pool, labelled, protocol, advance) -> list[population.Trained]:
+    """Trains the chosen recipe on all labelled examples."""
+    drawn = measure.Replicate(labelled, search.seed_of(protocol.seed, 'final'))
+    return population.train(
+        measure.members_of(finished, drawn, pool.y, protocol),
+        pool,
+        eval_every=protocol.eval_every,
+        capacity=protocol.capacity,
+        progress=advance,
+    )
+
+
+def save_best(path, finished, nets, pool, about, protocol) -> checkpoint.Predictor:
+    """Saves the final nets and loads them again, so that what is tested is what is handed over."""
+    note = {
+        'recipe': finished.arm.label,
+        'hyper': present(finished.hyper),
+        'train_size': protocol.train_size,
+        'command': about['command'],
+    }
+    checkpoint.save(path, finished.arm.recipe.model, nets, pool, note)
+    return checkpoint.load(path)
+
+
+def present(hyper: base.Hyper) -> dict[str, float]:
+    """The fields of a hyper that are given."""
+    return {f: float(v) for f, v in hyper._asdict().items() if v is not None}
+
+
+class Ledger(NamedTuple):
+    """Turns measurements into rows.
+
+    Attributes:
+        curve: the baseline's `[R, N]` wrong answers at each number of labelled examples.
+        train_size: the size at which arms are compared.
+        baseline: `[R, N]` wrong answers of the baseline there.
+    """
+
+    curve: dict[int, np.ndarray]
+    train_size: int
+    baseline: np.ndarray
+
+    def rows(self, tuned, measured) -> list[dict]:
+        """Rows of arms that are compared with each other: p-values are corrected over them (Holm)."""
+        rows = [self.row(t, m) for t, m in zip(tuned, measured, strict=True)]
+        adjusted = stats.holm([row['difference']['p'] for row in rows])
+        for row, p in zip(rows, adjusted, strict=True):
+            self._judge(row, float(p))
+        return rows
+
+    def row(self, tuned: search.Tuned, measured: measure.Measured) -> dict:
+        """One row; its p-value stands alone."""
+        row = {
+            'technique': tuned.arm.label,
+            'recipe': describe(tuned.arm.recipe),
+            'hyper': present(tuned.hyper),
+            'trials': tuned.trials,
+            'member_steps': tuned.member_steps + measured.member_steps,
+            'frozen': tuned.frozen + measured.frozen,
+            'test_error': stats.interval(measured.wrong)._asdict(),
+        }
+        if not tuned.arm.keys:
+            return row
+        sizes = sorted(self.curve)
+        row['difference'] = stats.paired_difference(measured.wrong, self.baseline)._asdict()
+        row['labels_worth'] = size_curve.labels_worth(
+            np.stack([self.curve[s] for s in sizes]), sizes, self.train_size, measured.wrong
+        )._asdict()
+        return self._judge(row, row['difference']['p'])
+
+    @staticmethod
+    def _judge(row, p_adjusted):
+        difference = {f: v for f, v in row['difference'].items() if f != 'p_adjusted'}
+        row['difference']['p_adjusted'] = p_adjusted
+        row['verdict'] = stats.verdict(stats.Difference(**difference), p_adjusted)
+        return row
+
+
+def describe(recipe: base.Recipe) -> str:
+    """A recipe in one line."""
+    model = recipe.model
+    layers = [*(f'conv {c}' for c in getattr(model, 'channels', ())), *map(str, model.widths)]
+    functions = [recipe.loss, recipe.optimizer, recipe.initializer, *recipe.augment]
+    names = [getattr(f, '__name__', None) or f.apply.__name__.strip('_') for f in functions]
+    norm = ', batch norm' if model.batch_norm else ''
+    return (
+        f'{type(model).__name__} {"-".join(layers)} {checkpoint.activation_name(model.activation)}{norm}; '
+        f'{", ".join(names)}; batch {recipe.batch_size}'
+    )
+
+
+def partial_table(rows: Sequence[dict]) -> str:
+    """The rows that differ from the baseline, as soon as they are known."""
+    lines = [
+        f'  {row["verdict"]}: {row["technique"]} {row["difference"]["mean"]:+.1f} points'
+        for row in sorted(rows, key=lambda row: row['difference']['mean'])
+        if row['verdict'] != 'no evidence'
+    ]
+    return '\n'.join(['measured on fresh replicates, against the tuned baseline:', *lines])
+
+
+def learning_curve(measured: measure.Measured) -> dict[str, np.ndarray]:
+    """Training and validation error in percent, `[R, S]`, at `[S]` steps."""
+    return {
+        'steps': measured.curve[0, :, 0],
+        'train_error': 100 * measured.curve[:, :, 2],
+        'validation_error': 100 * measured.curve[:, :, 4],
+    }
+
+
+def confusion(y: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """`[classes, classes]` counts, rows the truth."""
+    classes = probabilities.shape[-1]
+    cells = np.bincount(y * classes + probabilities.argmax(-1), minlength=classes**2)
+    return cells.reshape(classes, classes)
+
+
+def mistakes(holdout: splits_lib.Holdout, probabilities: np.ndarray, *, most: int = 24) -> list[dict]:
+    """The test examples that are wrong with the greatest confidence."""
+    y, prediction, confidence = holdout.reveal(), probabilities.argmax(-1), probabilities.max(-1)
+    order = sorted(np.flatnonzero(prediction != y), key=lambda n: -confidence[n])
+    return [
+        {
+            'x': holdout.x[n],
+            'truth': int(y[n]),
+            'prediction': int(prediction[n]),
+            'confidence': float(confidence[n]),
+            'index': int(n),
+        }
+        for n in order[:most]
+    ]
+
+
+def describe_plan(study: Study) -> str:
+    """What will run, in words: members, programs, minutes, memory, and what was cut."""
+    plan, protocol = study.plan, study.plan.protocol
+    steps = sum(plan.member_steps.values())
+    lines = [
+        f'{len(study.arms)} arms × {protocol.trials} trials × {protocol.folds} folds, '
+        f'then {protocol.replicates} fresh replicates; {protocol.steps} steps each',
+        f'{plan.members:,} nets, {steps / 1e6:.1f} million training steps, {plan.programs} programs; '
+        f'about {sum(plan.seconds.values()) / 60:.1f} min and {plan.megabytes / 1024:.1f} GiB',
+    ]
+    if plan.cut:
+        lines.append(f'to fit the budget: {"; ".join(plan.cut)}')
+    return '\n'.join(lines)

@@ -1,0 +1,73 @@
+"""Early stopping as arrays: the same program for one member and for a population of them."""
+
+from typing import NamedTuple
+
+import chex
+import jax
+import jax.numpy as jnp
+
+from overfit import base
+
+
+class Stopping(NamedTuple):
+    """What early stopping remembers of one member.
+
+    Attributes:
+        best: float32 scalar, lowest score so far; infinite before the first.
+        best_step: int32 scalar, training step of that score; -1 before the first.
+        wait: int32 scalar, evaluations since.
+        stopped: bool scalar; nothing changes any more once it is true.
+        best_params: the weights of that score (any tree); those of `init` before the first.
+    """
+
+    best: jax.Array
+    best_step: jax.Array
+    wait: jax.Array
+    stopped: jax.Array
+    best_params: base.Params
+
+
+def init(params: base.Params) -> Stopping:
+    """Returns the state before the first evaluation, holding the initial weights (any tree)."""
+    return Stopping(
+        best=jnp.full((), jnp.inf, jnp.float32),
+        best_step=jnp.full((), -1, jnp.int32),
+        wait=jnp.zeros((), jnp.int32),
+        stopped=jnp.zeros((), bool),
+        best_params=jax.tree.map(jnp.asarray, params),
+    )
+
+
+def update(
+    state: Stopping, score: jax.Array, step: jax.Array, params: base.Params, patience: base.Number
+) -> Stopping:
+    """Takes in one evaluation: keeps the weights if they are the best, stops after too many that are not.
+
+    An improvement is a score strictly below the best; an equal, infinite or NaN score waits. The member stops
+    when `wait >= patience`. The best weights are kept whatever ends the run.
+
+    Args:
+        state: from `init` or the last `update`.
+        score: float scalar, lower is better.
+        step: integer scalar, training steps done.
+        params: weights that gave the score, the tree of `init`.
+        patience: scalar, evaluations without improvement before the member stops; `None` or 0: never.
+
+    Returns:
+        The new state; equal to `state` if that was stopped.
+
+    L. Prechelt, "Early stopping - but when?", in Neural Networks: Tricks of the Trade, 1998: the criterion UP
+    (section 2.2.1), counted against the best score in place of the last one.
+    """
+    chex.assert_rank([score, step], 0)
+    chex.assert_trees_all_equal_structs(state.best_params, params)
+    better = (score < state.best) & ~state.stopped
+    wait = jnp.where(better, 0, jnp.where(state.stopped, state.wait, state.wait + 1))
+    stopped = state.stopped if patience is None else state.stopped | ((patience > 0) & (wait >= patience))
+    return Stopping(
+        best=jnp.where(better, score, state.best),
+        best_step=jnp.where(better, step, state.best_step),
+        wait=wait,
+        stopped=stopped,
+        best_params=jax.tree.map(lambda new, old: jnp.where(better, new, old), params, state.best_params),
+    )
