@@ -9,17 +9,14 @@ Without flags: the built-in digits with 200 labels, about 4 minutes on 2 cores. 
 """
 
 import datetime
-import importlib.metadata
 import os
 import pathlib
-import platform
 import shlex
-import subprocess
 import sys
 
 from absl import app, flags, logging
 
-import overfit
+from experiments import provenance
 
 DATA = flags.DEFINE_string(
     'data',
@@ -55,28 +52,6 @@ BUDGET_MINUTES = flags.DEFINE_float(
 )
 DRY_RUN = flags.DEFINE_bool('dry_run', False, 'Print what would run, and stop.')
 SEED = flags.DEFINE_integer('seed', 0, 'Of everything.', lower_bound=0, upper_bound=2**31 - 1)
-
-
-def versions() -> dict[str, str]:
-    """Versions of what the result hangs on."""
-    names = ('jax', 'jaxlib', 'flax', 'optax', 'numpy', 'scipy', 'scikit-learn')
-    own = {'python': platform.python_version(), 'overfit': overfit.__version__}
-    return own | {name: importlib.metadata.version(name) for name in names}
-
-
-def git_hash() -> str | None:
-    """Commit of this checkout, with a `+` where files differ from it; `None` outside one."""
-    here = pathlib.Path(__file__).parent
-
-    def git(*arguments):
-        run = subprocess.run(['git', '-C', here, *arguments], capture_output=True, text=True, check=False)
-        return run.stdout.strip() if run.returncode == 0 else None
-
-    try:
-        commit = git('rev-parse', '--short=12', 'HEAD')
-        return commit and commit + '+' * bool(git('status', '--porcelain', '--untracked-files=no'))
-    except FileNotFoundError:
-        return None
 
 
 def workdir_for(name: str) -> pathlib.Path:
@@ -143,8 +118,8 @@ def squeeze() -> None:
     progress = Progress(study.plan.seconds)
     about = {
         'command': shlex.join(['python', '-m', 'experiments.squeeze', *sys.argv[1:]]),
-        'versions': versions(),
-        'git': git_hash(),
+        'versions': provenance.versions(),
+        'git': provenance.git_hash(),
     }
     results = study_lib.run(study, workdir, about, progress)
     print('\n' + report.table(results))

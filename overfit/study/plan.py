@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from overfit import base
-from overfit.study import search
+from overfit.study import combine, search, techniques
 from overfit.train import population
 
 # Measured on a core with AVX-512; only the plan's estimate hangs on them, never a result.
@@ -152,7 +152,8 @@ def _at(level, pool, arms, train_size, validation, seed, trials, replicates):
     )
     shape = pool.x.shape[1:]
     costs = [_seconds_a_step(arm.recipe, shape) for arm in arms]
-    dearest = max(costs)
+    textbook = [key for key in techniques.TEXTBOOK[pool.kind] if any(key in arm.keys for arm in arms)]
+    combined = _seconds_a_step(search.arm_of(textbook, arms[0].recipe).recipe, shape)
     searched = {
         (arm.recipe, tuple(arm.space.items()), arm.restore_best): c
         for arm, c in zip(arms, costs, strict=True)
@@ -162,21 +163,23 @@ def _at(level, pool, arms, train_size, validation, seed, trials, replicates):
         'tuning': sum(searched.values()) * protocol.trials * protocol.folds,
         'measuring': sum(c * n for c, n in zip(costs, nets, strict=True)) * protocol.replicates,
         'data-size curve': costs[0] * (len(sizes) - 1) * protocol.replicates,
-        'combining': dearest * level.tries * level.try_trials * protocol.folds,
-        'final': dearest * level.nets * (protocol.replicates + 1),
+        'combining': combined * combine.LONGER * (level.tries + 2) * level.try_trials * protocol.folds,
+        'final': combined * combine.LONGER * level.nets * (protocol.replicates + 1) / (1 - validation),
     }
     counts = {
         'tuning': len(searched) * protocol.trials * protocol.folds,
         'measuring': sum(nets) * protocol.replicates,
         'data-size curve': (len(sizes) - 1) * protocol.replicates,
-        'combining': level.tries * level.try_trials * protocol.folds,
+        'combining': (level.tries + 2) * level.try_trials * protocol.folds,
         'final': level.nets * (protocol.replicates + 1),
     }
+    stretch = {'combining': combine.LONGER, 'final': combine.LONGER / (1 - validation)}
     recipes = {arm.recipe._replace(initializer=None): arm for arm in arms}
     compiling = sum(COMPILE_CNN if hasattr(r.model, 'channels') else COMPILE_MLP for r in recipes)
+    recompiling = COMPILE_CNN if 'convolution' in textbook else COMPILE_MLP
     seconds = {phase: s * steps for phase, s in runs.items()}
     seconds['tuning'] += compiling
-    seconds['combining'] += level.tries * (COMPILE_CNN if dearest > 5 * costs[0] else COMPILE_MLP)
+    seconds['combining'] += (1 + level.tries / 2) * recompiling
     seconds['references'] = COMPILE_REST + protocol.replicates * (train_size / 200) ** 2 * 0.8
     layout = [population.lanes_for(r, pool, base.Hyper()) for r in recipes]
     weights = [population.weights_of(r.model, shape) for r in recipes]
@@ -187,7 +190,7 @@ def _at(level, pool, arms, train_size, validation, seed, trials, replicates):
         protocol,
         level,
         sizes,
-        {phase: n * steps for phase, n in counts.items()},
+        {phase: round(n * steps * stretch.get(phase, 1)) for phase, n in counts.items()},
         seconds,
         sum(counts.values()),
         len(recipes),

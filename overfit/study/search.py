@@ -1,4 +1,4 @@
-"""Tunes arms and combines them, on validation examples only.
+"""Tunes arms on validation examples only.
 
 Nothing here takes a `Holdout`: the test labels are out of reach of all that searches.
 """
@@ -226,75 +226,3 @@ def seed_of(*parts: int | str) -> int:
     """A 32-bit seed from whole numbers and words, the same in every process."""
     numbers = [int.from_bytes(p.encode()[:8], 'little') if isinstance(p, str) else p for p in parts]
     return int(np.random.SeedSequence(numbers).generate_state(1)[0])
-
-
-def combine(
-    tuned: Sequence[Tuned],
-    baseline: Tuned,
-    baseline_recipe: base.Recipe,
-    pool: base.Examples,
-    labelled: np.ndarray,
-    protocol: Protocol,
-    *,
-    tries: int,
-    trials: int,
-    progress: Callable[[int, int], None] | None = None,
-    said: Callable[[str], None] = lambda text: None,
-) -> Tuned:
-    """Adds techniques to the best one, greedily, as long as the validation score falls.
-
-    Candidates come in the order of their own scores; a candidate is tried at the settings of the
-    combination so far and at its own, and `trials - 2` between; what does not help is left out.
-
-    Args:
-        tuned: arms of one technique each.
-        baseline: the tuned baseline; returned where nothing beats it.
-        baseline_recipe: what techniques are added to.
-        pool: labelled examples.
-        labelled: `[n]` indices.
-        protocol: folds, steps and seed of every try.
-        tries: candidates to try.
-        trials: settings a try.
-        progress: see `population.train`.
-        said: told of each decision, in words.
-
-    Returns:
-        The combination.
-    """
-    single = [t for t in tuned if t.arm.members == 1 and not t.arm.refit and t.arm.restore_best]
-    ranked = sorted(single, key=lambda t: t.score)
-    best = baseline
-    for candidate in ranked:
-        if tries == 0:
-            break
-        groups = {techniques.TECHNIQUES[key].group for key in best.arm.keys}
-        if candidate.arm.groups & groups:
-            continue
-        arm = arm_of(best.arm.keys + candidate.arm.keys, baseline_recipe)
-        if best is baseline:
-            found = candidate
-        else:
-            tries -= 1
-            settings = _around(best.hyper, candidate, protocol.seed, trials)
-            found = evaluate([arm], [settings], pool, labelled, protocol, progress=progress)[0]
-        if found.score < best.score:
-            said(
-                f'+ {candidate.arm.label}: validation error {100 * best.error:.1f} → {100 * found.error:.1f} %'
-            )
-            best = found._replace(arm=arm)
-        else:
-            said(f'  {candidate.arm.label} left out: {100 * found.error:.1f} % on validation')
-    return best
-
-
-def _around(incumbent, candidate, seed, count):
-    """Settings that join a combination and a candidate."""
-    own = {f: v for f, v in candidate.hyper._asdict().items() if f in candidate.arm.space}
-    added = {f: v for f, v in own.items() if f not in ('learning_rate',)}
-    absent = {f: 0.0 for f in CHEAP if getattr(incumbent, f) is None}
-    joined = incumbent._replace(**absent)._replace(**added)
-    settings = [joined, joined._replace(learning_rate=own['learning_rate'])]
-    space = {'learning_rate': spaces.Range(incumbent.learning_rate / 4, incumbent.learning_rate * 4, 'log')}
-    space |= {f: r for f, r in candidate.arm.space.items() if f != 'learning_rate'}
-    drawn = spaces.trials(space, max(0, count - 2), seed=seed)
-    return (settings + [joined._replace(**values) for values in drawn])[:count]

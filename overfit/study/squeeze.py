@@ -8,7 +8,7 @@ import numpy as np
 
 from overfit import base
 from overfit.data import splits as splits_lib
-from overfit.study import measure, references, report, search, size_curve, stats, techniques
+from overfit.study import combine, measure, references, report, search, size_curve, stats, techniques
 from overfit.study import plan as plan_lib
 from overfit.study.progress import Progress
 from overfit.train import checkpoint, population
@@ -128,15 +128,14 @@ def run(study: Study, workdir: pathlib.Path, about: dict, progress: Progress) ->
     arms = ledger.rows(tuned[1:], measured[1:])
     progress.say(partial_table(arms))
     with progress.phase('combining', steps['combining']) as advance:
-        combined = search.combine(
+        combined = combine.combine(
             tuned[1:],
             baseline,
             study.baseline,
             pool,
             study.labelled,
             protocol,
-            tries=level.tries,
-            trials=level.try_trials,
+            combine.Effort(level.tries, level.try_trials),
             progress=advance,
             said=progress.say,
         )

@@ -11,7 +11,8 @@ from overfit.train import step
 
 def over_devices(function, *, donate: tuple[int, ...] = ()):
     """Maps a function over the leading axis of all its arguments, one slice a device."""
-    return jax.pmap(function, donate_argnums=donate)
+    # The axis must be named as in `_sharding`, or a program that takes its own results compiles twice.
+    return jax.pmap(function, axis_name='device', donate_argnums=donate)
 
 
 def shard(tree, count: int):

@@ -139,7 +139,7 @@ def train(
             )
     room = tuple(
         max([len(getattr(m, name)) for m in members] + [least])
-        for name, least in zip(('train', 'validation'), capacity or (0, 0), strict=True)
+        for name, least in zip(('train', 'validation'), capacity or (1, 1), strict=True)
     )
     groups = collections.defaultdict(list)
     for number, member in enumerate(members):
@@ -249,7 +249,7 @@ def _chunk(recipe, shape, eval_every):
         )
         logits = step.log_probabilities(recipe.model, state.params, state.batch_stats, job.moments, held.x)
         error = step.error_rate(logits, held)
-        loss = step.weighted_mean(losses.cross_entropy(logits, held.y), held.weight)
+        loss = losses.batch_mean(losses.cross_entropy(logits, held.y), held.weight)
         finite = jnp.isfinite(sums.loss)
         by_validation = job.restore_best & (job.validation_count > 0)
         score = jnp.where(by_validation, error + 1e-3 * loss, -state.step.astype(jnp.float32))

@@ -9,7 +9,7 @@ import numpy as np
 import optax
 
 from overfit import base
-from overfit.objectives import penalties
+from overfit.objectives import losses, penalties
 from overfit.train import schedules
 
 
@@ -171,7 +171,7 @@ def train_step(
     (loss, (logits, batch_stats, loss_state)), gradient = jax.value_and_grad(objective, has_aux=True)(
         state.params
     )
-    metrics = Metrics(loss, error_rate(logits, batch))
+    metrics = Metrics(loss, error_rate(logits, batch, axis_name))
     if axis_name is not None:
         gradient, metrics = jax.lax.pmean((gradient, metrics), axis_name)
     steps = 1.0 if hyper.steps is None else jnp.maximum(hyper.steps, 1.0)
@@ -190,16 +190,9 @@ def train_step(
     ), metrics
 
 
-def weighted_mean(values: base.Array, weight: base.Array | None) -> base.Array:
-    """Mean of `[B]` values, of those with weight 1 where weights are given (0 where none has)."""
-    if weight is None:
-        return values.mean()
-    return (values * weight).sum() / jnp.maximum(weight.sum(), 1.0)
-
-
-def error_rate(logits: base.Array, batch: base.Batch) -> base.Array:
-    """Fraction of a batch whose largest logit is not the label's."""
-    return weighted_mean((logits.argmax(-1) != batch.y).astype(jnp.float32), batch.weight)
+def error_rate(logits: base.Array, batch: base.Batch, axis_name: str | None = None) -> base.Array:
+    """Fraction of a batch whose largest logit is not the label's; of a shard as `losses.batch_mean`."""
+    return losses.batch_mean((logits.argmax(-1) != batch.y).astype(jnp.float32), batch.weight, axis_name)
 
 
 def log_probabilities(model, params, batch_stats, moments: base.Moments, x: base.Array) -> base.Array:
