@@ -4,7 +4,7 @@
     python -m experiments.squeeze --data=my_images/ --budget_minutes=15
     python -m experiments.squeeze --data=table.csv --label=species --train_size=200
 
-Without flags: the built-in digits with 200 labels, about 4 minutes on 2 cores. Writes `results.json`,
+Without flags: the built-in digits with 200 labels, under 5 minutes on 2 cores. Writes `results.json`,
 `report.html` and the model `best/` into `--workdir`; `overfit.load('<workdir>/best').predict(x)` uses it.
 """
 
@@ -46,8 +46,8 @@ MODEL = flags.DEFINE_enum('model', 'mlp', ['mlp', 'cnn'], "The baseline's model.
 WORKDIR = flags.DEFINE_string('workdir', None, 'Where results go; runs/<data>-<date> where not given.')
 BUDGET_MINUTES = flags.DEFINE_float(
     'budget_minutes',
-    4.5,
-    'Minutes on this kind of machine that trials, replicates and steps are scaled to.',
+    None,
+    'Minutes on 2 cores that trials, replicates and steps are scaled to; the standard effort where not given.',
     lower_bound=0.1,
 )
 DRY_RUN = flags.DEFINE_bool('dry_run', False, 'Print what would run, and stop.')

@@ -10,7 +10,16 @@ from overfit.study import search, spaces, techniques
 
 # Fields that cost a program next to nothing where they are 0: while combining they are always present,
 # so that what is tried next seldom needs another compilation.
-CHEAP = ('momentum', 'cosine', 'weight_decay', 'l2', 'dropout', 'input_dropout', 'label_smoothing', 'max_norm')
+CHEAP = (
+    'momentum',
+    'cosine',
+    'weight_decay',
+    'l2',
+    'dropout',
+    'input_dropout',
+    'label_smoothing',
+    'max_norm',
+)
 LONGER = 2  # times the steps of a single arm: what is regularised in many ways at once overfits later
 
 
@@ -58,7 +67,9 @@ def combine(
     Returns:
         The combination.
     """
-    single = {t.arm.keys[0]: t for t in tuned if t.arm.members == 1 and not t.arm.refit and t.arm.restore_best}
+    single = {
+        t.arm.keys[0]: t for t in tuned if t.arm.members == 1 and not t.arm.refit and t.arm.restore_best
+    }
     ranked = sorted(single, key=lambda key: single[key].score)
 
     def attempt(keys, settings):
@@ -70,12 +81,16 @@ def combine(
     if len(textbook) > 1:
         settings = textbook_settings(textbook, recipe, protocol, 2 * effort.trials)
         found = attempt(textbook, settings)
-        said(f'{found.arm.label}: validation error {percent(found)}, the best single technique {percent(best)}')
+        said(
+            f'{found.arm.label}: validation error {percent(found)}, the best single technique {percent(best)}'
+        )
         best = min([best, found], key=lambda t: t.score)
     else:
         said(f'{best.arm.label}: validation error {percent(best)}')
 
-    doubtful = [key for key in reversed(ranked) if key in best.arm.keys and single[key].score > baseline.score]
+    doubtful = [
+        key for key in reversed(ranked) if key in best.arm.keys and single[key].score > baseline.score
+    ]
     moves = [('without', key) for key in doubtful[: effort.tries // 2]] if len(best.arm.keys) > 1 else []
     moves += [('with', key) for key in ranked]
     tries = effort.tries
@@ -86,7 +101,9 @@ def combine(
             continue
         tries -= 1
         if move == 'with':
-            found = attempt((*best.arm.keys, key), joined(best.hyper, single[key], protocol.seed, effort.trials))
+            found = attempt(
+                (*best.arm.keys, key), joined(best.hyper, single[key], protocol.seed, effort.trials)
+            )
         else:
             found = attempt(
                 tuple(k for k in best.arm.keys if k != key),

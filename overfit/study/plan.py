@@ -11,10 +11,10 @@ from overfit.study import combine, search, techniques
 from overfit.train import population
 
 # Measured on a core with AVX-512; only the plan's estimate hangs on them, never a result.
-FLOPS_PER_DEVICE = 45e9
-STEP_OVERHEAD = 25e-6
-AUGMENT_PER_VALUE = 12e-9
-COMPILE_MLP, COMPILE_CNN, COMPILE_REST = 2.0, 4.0, 15.0
+FLOPS_PER_DEVICE = 75e9
+STEP_OVERHEAD = 10e-6
+AUGMENT_PER_VALUE = 4e-9
+COMPILE_MLP, COMPILE_CNN, COMPILE_REST = 2.0, 4.5, 10.0
 
 
 class Level(NamedTuple):
@@ -40,17 +40,19 @@ class Level(NamedTuple):
 
 
 LEVELS = (
-    Level(2, 2, 3, 30, 1, 2, 2),
-    Level(3, 2, 5, 50, 2, 2, 2),
-    Level(4, 3, 6, 80, 3, 2, 3),
-    Level(4, 5, 10, 100, 4, 2, 3),
-    Level(6, 5, 15, 120, 5, 3, 4),
-    Level(8, 5, 20, 150, 6, 3, 5),
-    Level(12, 5, 20, 200, 8, 4, 5),
-    Level(16, 5, 20, 250, 10, 5, 8),
+    Level(2, 2, 5, 25, 1, 1, 1),
+    Level(3, 2, 8, 40, 1, 2, 2),
+    Level(4, 3, 10, 60, 2, 2, 2),
+    Level(6, 4, 15, 80, 3, 2, 2),
+    Level(8, 5, 20, 100, 4, 2, 3),
+    Level(10, 5, 20, 125, 5, 3, 4),
+    Level(12, 5, 20, 150, 6, 3, 5),
+    Level(16, 5, 20, 200, 8, 4, 5),
+    Level(16, 5, 30, 250, 10, 5, 8),
     Level(24, 5, 30, 300, 12, 6, 10),
 )
-STANDARD = LEVELS[5]
+STANDARD = LEVELS[4]
+STANDARD_MINUTES = 7.0
 LEAST_STEPS, MOST_STEPS = 300, 6000
 
 
@@ -86,7 +88,7 @@ def make(
     *,
     train_size: int,
     validation: float,
-    budget_minutes: float,
+    budget_minutes: float | None,
     seed: int,
     trials: int | None = None,
     replicates: int | None = None,
@@ -100,7 +102,7 @@ def make(
         arms: what is compared, the baseline first.
         train_size: labelled examples of a replicate.
         validation: fraction held out.
-        budget_minutes: for everything.
+        budget_minutes: for everything; `None`: the standard effort, or what `STANDARD_MINUTES` pay for.
         seed: of the study.
         trials: settings an arm, where the user fixes it.
         replicates: likewise.
@@ -108,8 +110,12 @@ def make(
     Returns:
         The plan; the lowest level where none fits.
     """
-    plans = [_at(level, pool, arms, train_size, validation, seed, trials, replicates) for level in LEVELS]
-    fitting = [p for p in plans if sum(p.seconds.values()) <= 60 * budget_minutes]
+    allowed_levels = LEVELS if budget_minutes else LEVELS[: LEVELS.index(STANDARD) + 1]
+    plans = [
+        _at(level, pool, arms, train_size, validation, seed, trials, replicates) for level in allowed_levels
+    ]
+    allowed = budget_minutes or STANDARD_MINUTES
+    fitting = [p for p in plans if sum(p.seconds.values()) <= 60 * allowed]
     chosen = fitting[-1] if fitting else plans[0]
     cut = []
     for field, what in (
@@ -125,7 +131,7 @@ def make(
             cut.append(f'{have} {what} instead of {usual}')
     if not fitting:
         minutes = sum(chosen.seconds.values()) / 60
-        cut.append(f'even so about {minutes:.0f} min are needed, more than the {budget_minutes:g} allowed')
+        cut.append(f'even so about {minutes:.0f} min are needed, more than the {allowed:g} allowed')
     return chosen._replace(cut=tuple(cut))
 
 

@@ -63,7 +63,7 @@ def measure(
             np.asarray(step.standardise(x, moments)).reshape(len(x), -1)
             for x in (pool.x[drawn.labelled], holdout.x)
         )
-        for name, model in models(protocol.folds, train.shape[1], drawn.seed).items():
+        for name, model in models(search.fold_count(protocol.validation), train.shape[1], drawn.seed).items():
             model.fit(train, pool.y[drawn.labelled])
             wrong.setdefault(name, []).append(holdout.wrong(model.predict(test)))
         if progress is not None:

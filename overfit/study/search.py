@@ -63,7 +63,7 @@ class Protocol(NamedTuple):
     Attributes:
         train_size: labelled examples of a replicate.
         validation: fraction of them that is held out.
-        folds: splits of the labelled set on which every trial is trained.
+        folds: of the `1 / validation` folds, how many every trial is trained on.
         trials: settings an arm.
         replicates: fresh ones, on which the chosen settings are measured.
         steps: training steps of a member.
@@ -175,7 +175,8 @@ def evaluate(
     """Trains given settings of each arm on every fold and keeps each arm's best."""
     if not isinstance(pool, base.Examples):
         raise TypeError(f'the search takes base.Examples, never a test set; got {type(pool).__name__}')
-    folds = splits.folds(pool.y[labelled], protocol.folds, seed=protocol.seed)
+    folds = splits.folds(pool.y[labelled], fold_count(protocol.validation), seed=protocol.seed)
+    folds = folds[: protocol.folds]
     members, where = [], {}
     for arm, hypers in zip(arms, settings, strict=True):
         for hyper in hypers:
@@ -220,6 +221,11 @@ def evaluate(
             )
         )
     return results
+
+
+def fold_count(validation: float) -> int:
+    """Folds of which each is the fraction `validation` of the labelled examples."""
+    return round(1 / validation)
 
 
 def seed_of(*parts: int | str) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 
 from overfit import base
 from overfit.data import splits as splits_lib
+from overfit.nn import models
 from overfit.study import combine, measure, references, report, search, size_curve, stats, techniques
 from overfit.study import plan as plan_lib
 from overfit.study.progress import Progress
@@ -22,7 +23,7 @@ class Request(NamedTuple):
         validation: fraction of them held out, 0.1 .. 0.3.
         techniques: keys of `techniques.TECHNIQUES`; `None`: all that apply.
         model: `'mlp'` or `'cnn'`, the baseline's.
-        budget_minutes: for everything.
+        budget_minutes: for everything; `None`: the standard effort, or less where that takes long.
         trials: settings an arm; `None`: as the budget allows.
         replicates: fresh paired replicates; likewise.
         seed: of everything.
@@ -32,7 +33,7 @@ class Request(NamedTuple):
     validation: float = 0.2
     techniques: Sequence[str] | None = None
     model: str = 'mlp'
-    budget_minutes: float = 4.5
+    budget_minutes: float | None = None
     trials: int | None = None
     replicates: int | None = None
     seed: int = 0
@@ -69,6 +70,8 @@ def prepare(splits: splits_lib.Splits, request: Request) -> Study:
     Raises:
         ValueError: a request that the data cannot serve; the message names the flag.
     """
+    if not 0.1 <= request.validation <= 0.3:
+        raise ValueError(f'--validation={request.validation} is not a fraction from 0.1 to 0.3')
     pool = splits.train
     size = len(pool.y) if request.train_size is None else request.train_size
     possible = techniques.applicable(pool.kind, request.model)
@@ -89,7 +92,7 @@ def prepare(splits: splits_lib.Splits, request: Request) -> Study:
         trials=request.trials,
         replicates=request.replicates,
     )
-    splits_lib.folds(pool.y[labelled], plan.protocol.folds, seed=request.seed)
+    splits_lib.folds(pool.y[labelled], search.fold_count(request.validation), seed=request.seed)
     return Study(splits, baseline, arms, labelled, plan)
 
 
@@ -124,7 +127,7 @@ def run(study: Study, workdir: pathlib.Path, about: dict, progress: Progress) ->
             strict=True,
         ):
             curve[size] = one.wrong
-    ledger = Ledger(curve, protocol.train_size, measured[0].wrong)
+    ledger = Ledger(curve, protocol.train_size, measured[0].wrong, pool.x.shape[1:])
     arms = ledger.rows(tuned[1:], measured[1:])
     progress.say(partial_table(arms))
     with progress.phase('combining', steps['combining']) as advance:
@@ -244,11 +247,13 @@ class Ledger(NamedTuple):
         curve: the baseline's `[R, N]` wrong answers at each number of labelled examples.
         train_size: the size at which arms are compared.
         baseline: `[R, N]` wrong answers of the baseline there.
+        shape: of one input.
     """
 
     curve: dict[int, np.ndarray]
     train_size: int
     baseline: np.ndarray
+    shape: tuple[int, ...]
 
     def rows(self, tuned, measured) -> list[dict]:
         """Rows of arms that are compared with each other: p-values are corrected over them (Holm)."""
@@ -262,7 +267,7 @@ class Ledger(NamedTuple):
         """One row; its p-value stands alone."""
         row = {
             'technique': tuned.arm.label,
-            'recipe': describe(tuned.arm.recipe),
+            'recipe': describe(tuned.arm.recipe, self.shape),
             'hyper': present(tuned.hyper),
             'trials': tuned.trials,
             'member_steps': tuned.member_steps + measured.member_steps,
@@ -286,10 +291,13 @@ class Ledger(NamedTuple):
         return row
 
 
-def describe(recipe: base.Recipe) -> str:
-    """A recipe in one line."""
+def describe(recipe: base.Recipe, shape: tuple[int, ...]) -> str:
+    """A recipe for inputs of a shape, in one line."""
     model = recipe.model
-    layers = [*(f'conv {c}' for c in getattr(model, 'channels', ())), *map(str, model.widths)]
+    channels = ()
+    if isinstance(model, models.CNN):
+        channels = model.channels or models.channels_for(*shape[:2])
+    layers = [*(f'conv {c}' for c in channels), *map(str, model.widths)]
     functions = [recipe.loss, recipe.optimizer, recipe.initializer, *recipe.augment]
     names = [getattr(f, '__name__', None) or f.apply.__name__.strip('_') for f in functions]
     norm = ', batch norm' if model.batch_norm else ''

@@ -20,7 +20,7 @@ class Technique(NamedTuple):
         source: where it comes from.
         space: fields of `Hyper` that it adds, searched (a range) or fixed (a number).
         change: the recipe with it.
-        kind: `'image'` where it needs images, else `None`.
+        kind: of data that it is for; `None`: any.
         members: nets whose probabilities are averaged.
         refit: train on all labels, for the number of steps that validation chose.
         restore_best: keep the best weights rather than the last.
@@ -42,18 +42,12 @@ def _model(**fields):
 
 
 def _wider(recipe):
-    return recipe._replace(model=recipe.model.clone(widths=tuple(4 * w for w in recipe.model.widths)))
+    return recipe._replace(model=recipe.model.clone(widths=tuple(2 * w for w in recipe.model.widths)))
 
 
 def _deeper(recipe):
     widths = recipe.model.widths
     return recipe._replace(model=recipe.model.clone(widths=widths + widths[-1:] * 2))
-
-
-def _narrower(recipe):
-    return recipe._replace(
-        model=recipe.model.clone(widths=tuple(max(2, w // 4) for w in recipe.model.widths))
-    )
 
 
 def _convolution(recipe):
@@ -100,8 +94,7 @@ TECHNIQUES = {
     'batch_norm': Technique(
         'batch normalisation', 'normalisation', 'Ioffe & Szegedy 2015', change=_model(batch_norm=True)
     ),
-    'wider': Technique('four times as wide', 'width', 'folklore', change=_wider),
-    'narrower': Technique('a quarter as wide', 'width', 'folklore', change=_narrower),
+    'wider': Technique('twice as wide', 'width', 'folklore', change=_wider),
     'deeper': Technique('two layers deeper', 'depth', 'folklore', change=_deeper),
     # activations, initialisation
     'sigmoid': Technique(
@@ -158,6 +151,7 @@ TECHNIQUES = {
         'Bishop 1995',
         _only('noise'),
         _augment(augment.noise),
+        'vector',
     ),
     # losses
     'label_smoothing': Technique('label smoothing', 'smoothing', 'Szegedy 2016', _only('label_smoothing')),
@@ -174,13 +168,6 @@ TECHNIQUES = {
         'optimizer',
         'Polyak 1964',
         _rate(1e-3, 0.3) | {'momentum': 0.9},
-    ),
-    'nesterov': Technique(
-        'Nesterov momentum',
-        'optimizer',
-        'Sutskever 2013',
-        _rate(1e-3, 0.3) | {'momentum': 0.9},
-        _optimizer(optimizers.nesterov),
     ),
     'adagrad': Technique(
         'Adagrad', 'optimizer', 'Duchi 2011', _rate(3e-3, 0.3), _optimizer(optimizers.adagrad)

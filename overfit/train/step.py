@@ -12,7 +12,6 @@ from overfit import base
 from overfit.objectives import losses, penalties
 from overfit.train import schedules
 
-
 # Folded into a member's key where the number of a step would stand, so that no draw is used twice.
 INIT, ORDER = 0xFFFFFFFF, 0xFFFFFFFE
 

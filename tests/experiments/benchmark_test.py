@@ -1,0 +1,241 @@
+"""The hand-written comparison: on the subsets that a study trains on, and what it writes."""
+
+import importlib.util
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+from unittest import mock
+
+import numpy as np
+from absl.testing import absltest, parameterized
+from scipy import ndimage
+
+from experiments import handwritten, provenance
+from overfit import base
+from overfit.data import splits
+from overfit.study import measure, search
+from overfit.study import squeeze as study_lib
+from overfit.train import population
+
+ROOT = pathlib.Path(__file__).parents[2]
+TORCH = importlib.util.find_spec('torch')
+SKIP = 'PyTorch is not installed: pip install -e ".[bench]"'
+
+WITHOUT_TORCH = """
+import runpy, sys
+class Hide:
+    def find_spec(name, path=None, target=None):
+        if name == 'torch':
+            raise ImportError(name)
+sys.meta_path.insert(0, Hide)
+sys.argv = ['benchmark', '--train_size=100']
+runpy.run_module('experiments.benchmark', run_name='__main__')
+"""
+
+
+class Stop(Exception):
+    pass
+
+
+def _images(n, seed):
+    """Three classes: a bright bar on the left, in the middle or on the right of 8×9 grey pixels."""
+    rng = np.random.default_rng(seed)
+    y = (np.arange(n) % 3).astype(np.int32)
+    x = rng.integers(0, 40, (n, 8, 9, 1))
+    for label in range(3):
+        x[y == label, 1:7, 3 * label : 3 * label + 2] += 200
+    return x.astype(np.uint8), y
+
+
+def _study(seed=3):
+    x, y = _images(90, 0)
+    train = base.Examples(x, y, ('left', 'middle', 'right'), 'image')
+    data = splits.Splits(train, splits.Holdout(*_images(30, 1)), 'bars', 'given', (), 'abc')
+    return study_lib.prepare(data, study_lib.Request(train_size=24, replicates=3, seed=seed))
+
+
+def _as_sets(examples):
+    return [sorted(x.tobytes() + bytes([y]) for x, y in zip(e.x, e.y, strict=True)) for e in examples]
+
+
+class Recorder:
+    """A contestant that remembers what it was shown and always says class 0."""
+
+    def __init__(self):
+        self.shown, self.seeds = [], []
+
+    def __call__(self, labelled, x_test, seed):
+        self.shown.append(labelled)
+        self.seeds.append(seed)
+        return np.zeros(len(x_test), np.int64)
+
+
+class MeasureTest(parameterized.TestCase):
+    def test_same_subsets_as_the_study(self):
+        study, recorder, members = _study(), Recorder(), []
+        handwritten.measure(study, {'recorder': recorder})
+
+        def record(given, *_, **__):
+            members.extend(given)
+            raise Stop
+
+        tuned = search.Tuned(study.arms[0], base.Hyper(steps=10.0), 0.0, 0.0, 5, 1, 10, 0)
+        with mock.patch.object(population, 'train', record):
+            with self.assertRaises(Stop):
+                measure.measure([tuned], study.splits.train, study.splits.test, study.plan.protocol)
+            with self.assertRaises(Stop):
+                finished = study_lib.finish(tuned, 1)
+                study_lib.train_final(finished, study.splits.train, study.labelled, study.plan.protocol, None)
+        pool = study.splits.train
+        used = [np.concatenate([m.train, m.validation]) for m in members]
+        self.assertEqual([len(u) for u in used], [24] * 4)
+        self.assertEqual(
+            _as_sets(recorder.shown), _as_sets([pool._replace(x=pool.x[u], y=pool.y[u]) for u in used])
+        )
+        self.assertEqual(recorder.seeds[:3], [m.seed for m in members[:3]])
+        self.assertLen({tuple(s) for s in _as_sets(recorder.shown)}, 4)
+
+    def test_rows(self):
+        rows = handwritten.measure(_study(), {'zero': Recorder(), 'SVM': handwritten.svm})
+        self.assertEqual(
+            [(r.workload, r.column, r.wrong.shape) for r in rows],
+            [
+                ('bars at 24', 'zero', (3, 30)),
+                ('bars at 24', 'SVM', (3, 30)),
+                ('bars at 24, the labels of best/', 'zero', (1, 30)),
+                ('bars at 24, the labels of best/', 'SVM', (1, 30)),
+            ],
+        )
+        np.testing.assert_allclose(rows[0].test_error, [100 * 20 / 30] * 3)
+        np.testing.assert_allclose(rows[1].test_error, 0)
+        written = json.loads(json.dumps(rows[0].as_json()))
+        self.assertEqual(set(written), {'workload', 'column', 'test_error', 'seconds'})
+        self.assertEqual(written['test_error'], [66.6667] * 3)
+        lines = handwritten.table(rows).splitlines()
+        self.assertRegex(lines[1], r'^bars at 24 +zero +66\.7 ± 0\.0 +3 +0\.0$')
+        self.assertRegex(lines[3], r'^bars at 24, the labels of best/ +zero +66\.7 +1 +0\.0$')
+
+
+class AgainstSqueezedTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        self.study = _study()
+        self.rows = handwritten.measure(self.study, {handwritten.BY_HAND: Recorder()})
+
+    def write(self, **changed):
+        results = {
+            'seed': changed.get('seed', 3),
+            'data': {'sha256': changed.get('sha256', 'abc'), 'train': changed.get('train', 24)},
+            'squeezed': {'test_error': {'mean': 7.0, 'low': 6.0, 'high': 8.0, 'n': 20}},
+        }
+        (self.folder / 'results.json').write_text(json.dumps(results))
+        return self.folder / 'results.json'
+
+    def test_only_one_wrong(self):
+        # The holdout's classes repeat 0, 1, 2; by hand says 0. Best is right but for the first four.
+        classes = np.arange(30) % 3
+        classes[:4] = (classes[:4] + 1) % 3
+        best = mock.Mock(predict_proba=lambda x: np.eye(3)[classes])
+        results = handwritten.read_squeezed(self.write(), self.study)
+        compared = handwritten.against_squeezed(results, best, self.study, self.rows)
+        self.assertEqual(compared['replicates']['squeezed']['mean'], 7.0)
+        self.assertAlmostEqual(compared['replicates'][handwritten.BY_HAND]['mean'], 200 / 3)
+        self.assertAlmostEqual(compared['best']['squeezed'], 400 / 30)
+        # Of the four, the first and the last are of class 0: by hand is right there.
+        self.assertEqual(compared['best']['wrong_only_squeezed'], 2)
+        self.assertEqual(compared['best']['wrong_only_by_hand'], 18)
+        self.assertAlmostEqual(compared['best']['p'], 2 * (1 + 20 + 190) / 2**20)
+        self.assertIn('7.00 % [6.00, 8.00] (n = 20)', handwritten.verdict(compared))
+
+    @parameterized.parameters(
+        ({'seed': 4}, '--seed'), ({'sha256': 'b'}, '--data'), ({'train': 9}, '--train_size')
+    )
+    def test_refuses_another_study(self, changed, flag):
+        with self.assertRaisesRegex(ValueError, f'another {flag} '):
+            handwritten.read_squeezed(self.write(**changed), self.study)
+
+    def test_refuses_a_missing_file(self):
+        with self.assertRaisesRegex(ValueError, 'no such file'):
+            handwritten.read_squeezed(self.folder / 'none.json', self.study)
+
+    @parameterized.parameters((0, 0, 1.0), (1, 7, 2 * 9 / 256), (3, 3, 1.0))
+    def test_mcnemar(self, one, other, p):
+        self.assertAlmostEqual(handwritten.mcnemar(one, other), p)
+
+
+class BinaryTest(parameterized.TestCase):
+    def test_without_torch(self):
+        run = subprocess.run(
+            [sys.executable, '-c', WITHOUT_TORCH],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.assertEqual(run.returncode, 1, run.stderr)
+        self.assertEqual(
+            run.stderr.strip().splitlines()[-1],
+            'benchmark: the hand-written net needs PyTorch: pip install -e ".[bench]"',
+        )
+        self.assertNotIn('Traceback', run.stderr)
+
+    def test_machine(self):
+        machine = provenance.machine()
+        self.assertTrue(machine['cpu'])
+        self.assertGreaterEqual(machine['cores'], 1)
+        self.assertGreater(machine['memory_gib'], 0.1)
+
+    def test_committed_results(self):
+        for path in (ROOT / 'experiments' / 'results').glob('handwritten_*.json'):
+            result = json.loads(path.read_text())
+            self.assertContainsSubset(
+                {'machine', 'versions', 'git', 'command', 'seed', 'rows'}, set(result), path.name
+            )
+            self.assertRegex(result['command'], r'^python -m experiments\.benchmark --data=[\w.]+ ')
+            for row in result['rows']:
+                self.assertEqual(set(row), {'workload', 'column', 'test_error', 'seconds'})
+
+
+@absltest.skipUnless(TORCH, SKIP)
+class ByHandTest(parameterized.TestCase):
+    def test_learns_and_repeats(self):
+        x, y = _images(24, 0)
+        labelled = base.Examples(x, y, ('left', 'middle', 'right'), 'image')
+        x_test, y_test = _images(60, 1)
+        with mock.patch.object(handwritten, 'EPOCHS', 20):
+            first, again = (handwritten.by_hand(labelled, x_test, 5) for _ in range(2))
+        self.assertLess((first != y_test).mean(), 0.1)
+        np.testing.assert_array_equal(first, again)
+
+    @parameterized.parameters((0.2, 0.0, 0.0), (0.0, 0.12, -0.07), (-0.15, 0.05, 0.1))
+    def test_moved_against_scipy(self, angle, right, down):
+        import torch
+
+        x = np.random.default_rng(0).normal(size=(1, 1, 6, 10)).astype(np.float32)
+        moved = handwritten.moved(
+            torch.tensor(x),
+            torch.tensor([angle]),
+            torch.tensor([[right, down]]),
+            torch.full((1, 1, 1, 1), 0.7),
+        )
+        # SciPy samples at matrix @ (row, column) + offset, about the middle (2.5, 4.5).
+        matrix = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+        middle = np.array([2.5, 4.5])
+        offset = middle - matrix @ middle + [down * 6, right * 10]
+        expected = (
+            ndimage.affine_transform(x[0, 0] - 0.7, matrix, offset, order=1, mode='grid-constant') + 0.7
+        )
+        np.testing.assert_allclose(moved[0, 0].numpy(), expected, atol=1e-4)
+
+    @parameterized.parameters(('vector', (20,)), ('image', (3, 8, 1)))
+    def test_refuses_other_inputs(self, kind, shape):
+        labelled = base.Examples(np.zeros((6, *shape), np.uint8), np.zeros(6, np.int32), ('a', 'b'), kind)
+        with self.assertRaisesRegex(ValueError, f'at least 4×4 pixels; these are {kind}s of {shape[0]}'):
+            handwritten.by_hand(labelled, labelled.x, 0)
+
+
+if __name__ == '__main__':
+    absltest.main()

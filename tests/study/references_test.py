@@ -1,0 +1,74 @@
+"""Reference rows: on the same examples as the replicates, and better than chance."""
+
+from unittest import mock
+
+import chex
+import numpy as np
+
+from overfit.data import splits
+from overfit.study import measure, references
+from tests import problems
+from tests.study import tiny
+
+TEST = problems.blobs(60, spread=0.6, seed=8)
+HOLDOUT = splits.Holdout(TEST.x, TEST.y)
+POOL = problems.blobs(72, spread=0.6)
+
+
+class Majority:
+    """Remembers what it was fitted on, and always answers the first class."""
+
+    def __init__(self, seen):
+        self.seen = seen
+
+    def fit(self, x, y):
+        self.seen.append((x, y))
+
+    def predict(self, x):
+        self.seen[-1] += (x,)
+        return np.zeros(len(x), np.int32)
+
+
+class ReferencesTest(chex.TestCase):
+    def test_the_classics_beat_chance(self):
+        told = []
+        found = references.measure(
+            POOL, HOLDOUT, tiny.PROTOCOL, replicates=3, progress=lambda *amounts: told.append(amounts)
+        )
+        self.assertEqual(told, [(1, 1)] * 3)
+        names = [row['name'] for row in found]
+        self.assertContainsSubset(['logistic regression', 'RBF SVM', '1-NN'], names)
+        for row in found:
+            self.assertEqual(set(row), {'name', 'test_error'})
+            error = row['test_error']
+            self.assertEqual((set(error), error['n']), ({'mean', 'low', 'high', 'n'}, 3))
+            self.assertLess(error['low'], error['high'])
+            self.assertBetween(error['mean'], error['low'], error['high'])
+            self.assertLess(error['high'], 50, row)  # chance: 67
+        again = references.measure(POOL, HOLDOUT, tiny.PROTOCOL, replicates=3)
+        self.assertEqual(again, found)
+
+    def test_they_are_fitted_on_the_labels_of_the_replicates(self):
+        seen = []
+        with mock.patch.object(references, 'models', lambda *_: {'majority': Majority(seen)}):
+            (row,) = references.measure(POOL, HOLDOUT, tiny.PROTOCOL, replicates=2)
+        np.testing.assert_allclose(row['test_error']['mean'], 100 * (TEST.y != 0).mean())
+        for number, (x, y, x_test) in enumerate(seen):
+            rows = measure.replicate(POOL, 30, tiny.PROTOCOL, number).labelled
+            mean, scale = POOL.x[rows].mean(0), POOL.x[rows].std(0)
+            np.testing.assert_allclose(x, (POOL.x[rows] - mean) / scale, atol=1e-5)
+            np.testing.assert_allclose(x_test, (TEST.x - mean) / scale, atol=1e-5)
+            np.testing.assert_array_equal(y, POOL.y[rows])
+        self.assertLen(seen, 2)
+
+    def test_one_nearest_neighbour_against_a_double_loop(self):
+        found = references.measure(POOL, HOLDOUT, tiny.PROTOCOL, replicates=2)
+        wrong = []
+        for number in range(2):
+            rows = measure.replicate(POOL, 30, tiny.PROTOCOL, number).labelled
+            scale = POOL.x[rows].std(0)
+            for x, y in zip(TEST.x, TEST.y, strict=True):
+                nearest = min(rows, key=lambda n, x=x, s=scale: (((POOL.x[n] - x) / s) ** 2).sum())
+                wrong.append(POOL.y[nearest] != y)
+        (row,) = [row for row in found if row['name'] == '1-NN']
+        np.testing.assert_allclose(row['test_error']['mean'], 100 * np.mean(wrong))

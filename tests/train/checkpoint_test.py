@@ -1,0 +1,165 @@
+"""What is saved is what is loaded, in a process that knows nothing else."""
+
+import dataclasses
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import chex
+import jax
+import numpy as np
+from absl.testing import parameterized
+
+import overfit
+from overfit import base, keys
+from overfit.nn import activations, models
+from overfit.train import checkpoint, population, step
+from tests import problems
+
+VECTORS, IMAGES = problems.blobs(20), problems.pictures(12)
+MODELS = {
+    'logistic regression': models.MLP(3, widths=()),
+    'relu': models.MLP(3, widths=(5, 4)),
+    'tanh': models.MLP(3, widths=(6,), activation=activations.tanh, batch_norm=True),
+    'maxout': models.MLP(3, widths=(4,), activation=activations.maxout(3)),
+    'sigmoid': models.CNN(3, channels=(2,), kernel=5, widths=(4,), activation=activations.sigmoid),
+    'cnn': models.CNN(3, channels=(3, 2), widths=(), activation=activations.maxout(2), batch_norm=True),
+    'cnn of its own size': models.CNN(3, widths=(4,)),
+}
+ANEW = """
+import pathlib, sys
+import numpy as np
+import overfit
+for folder in map(pathlib.Path, sys.argv[1:]):
+    model, x = overfit.load(folder), np.load(folder / 'x.npy')
+    np.savez(folder / 'anew.npz', p=model.predict_proba(x), y=model.predict(x))
+"""
+
+
+def nets(model, examples, count=1):
+    """Nets with every weight and running statistic random."""
+    shapes = jax.eval_shape(lambda: model.init(keys.key(0), np.float32(examples.x[:1]), train=False))
+    moments, made = step.moments_of(examples.x, examples.kind), []
+    for seed in range(count):
+        rng = np.random.default_rng(seed)
+        variables = {
+            part: jax.tree.map(
+                lambda leaf, rng=rng, low=low: rng.uniform(low, 1.0, leaf.shape).astype('f'),
+                shapes.get(part, {}),
+            )
+            for part, low in (('params', -1.0), ('batch_stats', 0.1))
+        }
+        made.append(population.Trained(variables, moments, 0.1, 0.2, 30, 40, True, np.zeros((4, 5))))
+    return made
+
+
+def examples_for(model):
+    return IMAGES if isinstance(model, models.CNN) else VECTORS
+
+
+class CheckpointTest(chex.TestCase):
+    def folder(self, name='best'):
+        return pathlib.Path(self.enterContext(tempfile.TemporaryDirectory())) / name
+
+    def test_a_new_process_predicts_the_same_bit_for_bit(self):
+        folders, wanted = [], []
+        for name, count in (('maxout', 3), ('cnn', 1)):
+            model = MODELS[name]
+            examples, path = examples_for(model), self.folder(name)
+            made = nets(model, examples, count)
+            checkpoint.save(path, model, made, examples)
+            np.save(path / 'x.npy', examples.x)
+            wanted.append(np.exp(population.predict(model, made, examples.x)).mean(0))
+            folders.append(path)
+        root = str(pathlib.Path(overfit.__file__).parents[1])
+        subprocess.run(
+            [sys.executable, '-c', ANEW, *map(str, folders)],
+            env=os.environ | {'PYTHONPATH': root},  # on one device, where here are two
+            check=True,
+        )
+        for path, p, labels in zip(folders, wanted, ('abc', '012'), strict=True):
+            anew = np.load(path / 'anew.npz')
+            np.testing.assert_array_equal(anew['p'], p)
+            np.testing.assert_allclose(p.sum(-1), 1, atol=1e-5)
+            self.assertGreater(p.std(axis=0).max(), 0.02)
+            self.assertEqual([str(y) for y in anew['y']], [labels[n] for n in p.argmax(-1)])
+
+    @parameterized.named_parameters(*MODELS.items())
+    def test_every_field_of_a_model_comes_back(self, model):
+        examples, path = examples_for(model), self.folder()
+        made = nets(model, examples, 2)
+        checkpoint.save(path, model, made, examples)
+        loaded = overfit.load(path)
+        for field in dataclasses.fields(model):
+            if field.name not in ('parent', 'name'):
+                self.assertEqual(getattr(loaded.model, field.name), getattr(model, field.name), field.name)
+        for old, new in zip(made, loaded.nets, strict=True):
+            chex.assert_trees_all_equal(new.variables, old.variables)
+            chex.assert_trees_all_equal(new.moments, old.moments)
+        self.assertEqual((loaded.classes, loaded.kind), (examples.classes, examples.kind))
+
+    def test_every_known_activation_has_its_name(self):
+        known = {n: v for n, v in vars(activations).items() if isinstance(v, base.Activation)}
+        self.assertEqual(checkpoint.ACTIVATIONS, known)
+
+    def test_labels_are_numbers_where_they_were(self):
+        for names, wanted in (
+            (('0', '1', '10'), [0, 1, 10]),
+            (('-1', '2', '7'), [-1, 2, 7]),
+            (('01', '2', '7'), ['01', '2', '7']),
+            (('1', '2', 'cat'), ['1', '2', 'cat']),
+            (('1.0', '2', '3'), ['1.0', '2', '3']),
+        ):
+            labels = checkpoint.Predictor(None, [], names, 'vector', (4,)).labels
+            self.assertEqual(labels.tolist(), wanted)
+
+    def test_a_later_save_replaces_an_earlier_one(self):
+        path = self.folder()
+        checkpoint.save(path, MODELS['cnn'], nets(MODELS['cnn'], IMAGES, 3), IMAGES)
+        second = nets(MODELS['tanh'], VECTORS, 1)
+        checkpoint.save(str(path), MODELS['tanh'], second, VECTORS, {'recipe': 'a'})
+        loaded = checkpoint.load(str(path))
+        self.assertEqual((loaded.model, len(loaded.nets), loaded.kind), (MODELS['tanh'], 1, 'vector'))
+        chex.assert_trees_all_equal(loaded.nets[0].variables, second[0].variables)
+
+    def test_inputs_as_people_have_them(self):
+        model = MODELS['sigmoid']
+        loaded = checkpoint.Predictor(model, nets(model, IMAGES), ('a', 'b', 'c'), 'image', (6, 6, 1))
+        wanted = loaded.predict_proba(IMAGES.x)
+        np.testing.assert_array_equal(loaded.predict_proba(IMAGES.x[..., 0]), wanted)
+        np.testing.assert_array_equal(loaded.predict_proba(IMAGES.x.astype(float)), wanted)
+        np.testing.assert_array_equal(loaded.predict_proba(IMAGES.x.tolist()), wanted)
+        self.assertEqual(
+            loaded.predict(IMAGES.x[:5]).tolist(), [('a', 'b', 'c')[n] for n in wanted[:5].argmax(-1)]
+        )
+
+    @parameterized.named_parameters(
+        (
+            'other images',
+            'image',
+            np.zeros((2, 5, 6, 1)),
+            r'shape \[N, 6, 6, 1\]; got float64 of shape \[2, 5, 6, 1\]',
+        ),
+        ('one image', 'image', np.zeros((6, 6)), r'shape \[N, 6, 6, 1\]; got float64 of shape \[6, 6\]'),
+        ('other features', 'vector', np.zeros((2, 3)), r'shape \[N, 4\]; got float64 of shape \[2, 3\]'),
+        ('one vector', 'vector', np.zeros(4), r'shape \[N, 4\]; got float64 of shape \[4\]'),
+        ('a number', 'vector', 1.0, r'shape \[N, 4\]; got float64 of shape \[\]'),
+        ('text', 'vector', np.array([['a'] * 4]), r'takes numbers of shape \[N, 4\]; got <U1'),
+        ('nan', 'vector', np.float32([[0, 1, np.nan, 2]]), 'NaN or infinite values; remove or replace'),
+        ('infinity', 'vector', np.float32([[0, 1, -np.inf, 2]]), 'NaN or infinite values; remove or replace'),
+    )
+    def test_wrong_inputs(self, kind, x, message):
+        model, examples = (MODELS['cnn'], IMAGES) if kind == 'image' else (MODELS['relu'], VECTORS)
+        loaded = checkpoint.Predictor(
+            model, nets(model, examples), examples.classes, kind, examples.x.shape[1:]
+        )
+        with self.assertRaisesRegex(ValueError, message):
+            loaded.predict(x)
+
+    def test_a_path_without_a_model(self):
+        with self.assertRaisesRegex(ValueError, 'holds no saved model: pass the folder "best"'):
+            overfit.load(self.folder().parent)
+        with self.assertRaisesRegex(ValueError, 'no_such_folder holds no saved model'):
+            overfit.load('no_such_folder')

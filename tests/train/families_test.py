@@ -1,0 +1,96 @@
+"""Every optimizer, activation, initializer, loss and augmentation: it learns, alone and in a population."""
+
+import collections
+import inspect
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl.testing import parameterized
+
+from overfit import base
+from overfit.data import augment
+from overfit.nn import activations, initializers
+from overfit.objectives import losses
+from overfit.train import optimizers
+from tests import problems
+
+together = jax.jit(jax.vmap(problems.learn, in_axes=(0, 0, None, None)), static_argnums=3)
+
+
+def functions_of(module, *parameters):
+    """Public functions of a module that take these parameters."""
+    return [
+        f
+        for name, f in vars(module).items()
+        if inspect.isfunction(f)
+        and f.__module__ == module.__name__
+        and not name.startswith('_')
+        and tuple(inspect.signature(f).parameters) == parameters
+    ]
+
+
+def values_of(module, kind):
+    return {name: value for name, value in vars(module).items() if isinstance(value, kind)}
+
+
+RATES = {'sgd': 0.2, 'nesterov': 0.1, 'adagrad': 0.1, 'rmsprop': 0.02, 'adamw': 0.05}
+STRENGTHS = {
+    'geometric': {'shift': 0.1, 'rotate': 0.2, 'zoom': 0.1},
+    'lighting': {'brightness': 0.3, 'contrast': 0.3},
+    'noise': {'noise': 0.2},
+}
+FAMILIES = [
+    *[
+        ('optimizer', f.__name__, problems.recipe(optimizer=f), {'momentum': 0.8}, RATES[f.__name__])
+        for f in functions_of(optimizers, 'hyper', 'learning_rate')
+    ],
+    *[
+        ('activation', name, problems.recipe(activation=value), {}, 2.0 if name == 'sigmoid' else 0.2)
+        for name, value in [
+            ('maxout', activations.maxout(2)),
+            *values_of(activations, base.Activation).items(),
+        ]
+    ],
+    *[
+        ('initializer', f.__name__, problems.recipe(initializer=f), {}, 0.5)
+        for f in functions_of(initializers, 'key', 'shape', 'dtype')
+    ],
+    *[
+        ('loss', name, problems.recipe(loss=loss), {'center_weight': 0.05, 'center_rate': 0.5}, 0.2)
+        for name, loss in values_of(losses, base.Loss).items()
+    ],
+    *[
+        ('augment', f.__name__, problems.recipe(augment=(f,)), STRENGTHS[f.__name__], 0.2)
+        for f in functions_of(augment, 'key', 'x', 'hyper', 'moments')
+    ],
+]
+
+
+class FamiliesTest(chex.TestCase):
+    def test_all_are_found(self):
+        counts = collections.Counter(family for family, *_ in FAMILIES)
+        least = {'optimizer': 5, 'activation': 4, 'initializer': 4, 'loss': 2, 'augment': 3}
+        self.assertTrue(all(counts[family] >= count for family, count in least.items()), counts)
+
+    @parameterized.named_parameters(*[(f'{family}_{name}', *row) for family, name, *row in FAMILIES])
+    def test_it_learns_and_a_population_equals_its_members(self, recipe, numbers, rate):
+        data = problems.batches(problems.examples_for(recipe), 50, 16)
+        hypers = [
+            base.Hyper(**{f: np.float32(v * factor) for f, v in ({'learning_rate': rate} | numbers).items()})
+            for factor in (1.0, 0.5, 0.8)
+        ]
+        starts = [problems.start(recipe, hyper, seed) for seed, hyper in enumerate(hypers)]
+        key = jnp.stack([state.key for state in starts])
+        stacked = jax.tree.map(lambda *a: np.stack(a), *[state._replace(key=None) for state in starts])
+        recipe = recipe._replace(initializer=None)
+        population_hyper = jax.tree.map(lambda *a: np.stack(a), *hypers)
+        states, _ = together(stacked._replace(key=key), population_hyper, data, recipe)
+        for number, (state, hyper) in enumerate(zip(starts, hypers, strict=True)):
+            state, metrics = problems.alone(state, hyper, data, recipe)
+            own = jax.tree.map(lambda a, n=number: a[n], (states.params, states.loss_state))
+            chex.assert_trees_all_close(own, (state.params, state.loss_state), atol=1e-4)
+            if number == 0:
+                self.assertLess(float(metrics.loss[-5:].mean()), 0.7 * float(metrics.loss[:3].mean()))
+                self.assertLess(float(metrics.error[-10:].mean()), 0.25)
