@@ -47,7 +47,7 @@ WORKDIR = flags.DEFINE_string('workdir', None, 'Where results go; runs/<data>-<d
 BUDGET_MINUTES = flags.DEFINE_float(
     'budget_minutes',
     None,
-    'Minutes on 2 cores that trials, replicates and steps are scaled to; the standard effort where not given.',
+    'Minutes on 2 cores that trials, replicates and steps are scaled to; else the standard effort.',
     lower_bound=0.1,
 )
 DRY_RUN = flags.DEFINE_bool('dry_run', False, 'Print what would run, and stop.')

@@ -72,7 +72,7 @@ def shuffled(key: jax.Array, position: jax.Array, size: jax.Array, *, rounds: in
         key: PRNG key of the permutation (any implementation), or `[B]` keys, one a position.
         position: `[B]` uint32, each below `size`.
         size: scalar, 1 .. 65535.
-        rounds: with 8 the permutations are visibly uneven, from 16 on they are not (measured for sizes 2 to 7).
+        rounds: with 8 the permutations are uneven, from 16 on they are not (measured for sizes 2 to 7).
 
     Returns:
         `[B]` uint32, distinct for distinct positions under one key.

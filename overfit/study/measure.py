@@ -1,4 +1,4 @@
-"""Re-measures chosen settings on fresh, paired replicates; the only place that trains and then looks at the test."""
+"""Measures chosen settings again, on fresh paired replicates and the test set."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -8,7 +8,7 @@ import numpy as np
 from overfit import base
 from overfit.data import splits
 from overfit.study import search
-from overfit.train import population
+from overfit.train import population, predict
 
 
 class Measured(NamedTuple):
@@ -123,5 +123,5 @@ def _test(tuned, trained, holdout, replicates):
 
 def average(model, trained: Sequence[population.Trained], x: np.ndarray, members: int) -> np.ndarray:
     """Mean probabilities of each run of `members` nets: `[len(trained) / members, N, classes]`."""
-    predicted = np.exp(population.predict(model, trained, x))
+    predicted = np.exp(predict.predict(model, trained, x))
     return predicted.reshape(-1, members, *predicted.shape[1:]).mean(1)

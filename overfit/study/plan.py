@@ -8,7 +8,7 @@ import numpy as np
 
 from overfit import base
 from overfit.study import combine, search, techniques
-from overfit.train import population
+from overfit.train import layout
 
 # Measured on a core with AVX-512; only the plan's estimate hangs on them, never a result.
 FLOPS_PER_DEVICE = 75e9
@@ -187,10 +187,10 @@ def _at(level, pool, arms, train_size, validation, seed, trials, replicates):
     seconds['tuning'] += compiling
     seconds['combining'] += (1 + level.tries / 2) * recompiling
     seconds['references'] = COMPILE_REST + protocol.replicates * (train_size / 200) ** 2 * 0.8
-    layout = [population.lanes_for(r, pool, base.Hyper()) for r in recipes]
-    weights = [population.weights_of(r.model, shape) for r in recipes]
+    places = [layout.lanes_for(r, pool, base.Hyper()) for r in recipes]
+    weights = [layout.weights_of(r.model, shape) for r in recipes]
     megabytes = (
-        500 + max(8 * 4 * w * np.prod(place) for w, place in zip(weights, layout, strict=True)) / 2**20
+        500 + max(8 * 4 * w * np.prod(place) for w, place in zip(weights, places, strict=True)) / 2**20
     )
     return Plan(
         protocol,
@@ -207,6 +207,6 @@ def _at(level, pool, arms, train_size, validation, seed, trials, replicates):
 
 def _seconds_a_step(recipe, shape):
     devices = len(jax.local_devices())
-    flops = 3 * recipe.batch_size * population.forward_flops(recipe.model, shape)
+    flops = 3 * recipe.batch_size * layout.forward_flops(recipe.model, shape)
     augmenting = AUGMENT_PER_VALUE * np.prod(shape) * recipe.batch_size * len(recipe.augment)
     return (flops / FLOPS_PER_DEVICE + STEP_OVERHEAD + augmenting) / devices

@@ -8,8 +8,8 @@ import numpy as np
 
 from overfit import base
 from overfit.data import splits as splits_lib
-from overfit.nn import models
-from overfit.study import combine, measure, references, report, search, size_curve, stats, techniques
+from overfit.study import combine, measure, references, report, search, stats, techniques
+from overfit.study import ledger as ledger_lib
 from overfit.study import plan as plan_lib
 from overfit.study.progress import Progress
 from overfit.train import checkpoint, population
@@ -73,6 +73,8 @@ def prepare(splits: splits_lib.Splits, request: Request) -> Study:
     if not 0.1 <= request.validation <= 0.3:
         raise ValueError(f'--validation={request.validation} is not a fraction from 0.1 to 0.3')
     pool = splits.train
+    if request.model == 'cnn' and pool.kind != 'image':
+        raise ValueError(f'--model=cnn needs images, and {splits.name} holds vectors: use --model=mlp')
     size = len(pool.y) if request.train_size is None else request.train_size
     possible = techniques.applicable(pool.kind, request.model)
     chosen = list(possible) if request.techniques is None else list(dict.fromkeys(request.techniques))
@@ -82,6 +84,7 @@ def prepare(splits: splits_lib.Splits, request: Request) -> Study:
     baseline = techniques.baseline_recipe(len(pool.classes), request.model)
     arms = tuple(search.arm_of(keys, baseline) for keys in [(), *[(key,) for key in chosen]])
     labelled = splits_lib.subset(pool.y, size, seed=request.seed)
+    check_folds(pool, labelled, request.validation)
     plan = plan_lib.make(
         pool,
         arms,
@@ -92,8 +95,20 @@ def prepare(splits: splits_lib.Splits, request: Request) -> Study:
         trials=request.trials,
         replicates=request.replicates,
     )
-    splits_lib.folds(pool.y[labelled], search.fold_count(request.validation), seed=request.seed)
     return Study(splits, baseline, arms, labelled, plan)
+
+
+def check_folds(pool: base.Examples, labelled: np.ndarray, validation: float) -> None:
+    """Refuses labelled sets in which a class is too small to be in every fold."""
+    folds = search.fold_count(validation)
+    counts = np.bincount(pool.y[labelled], minlength=len(pool.classes))
+    rarest = int(counts.argmin())
+    if counts[rarest] < folds:
+        raise ValueError(
+            f'class {pool.classes[rarest]!r} has {counts[rarest]} labelled examples, '
+            f'too few for the {folds} folds of --validation={validation:g}: '
+            'use a larger --train_size, or --validation=0.3 (3 folds)'
+        )
 
 
 def run(study: Study, workdir: pathlib.Path, about: dict, progress: Progress) -> dict:
@@ -127,7 +142,7 @@ def run(study: Study, workdir: pathlib.Path, about: dict, progress: Progress) ->
             strict=True,
         ):
             curve[size] = one.wrong
-    ledger = Ledger(curve, protocol.train_size, measured[0].wrong, pool.x.shape[1:])
+    ledger = ledger_lib.Ledger(curve, protocol.train_size, measured[0].wrong, pool.x.shape[1:])
     arms = ledger.rows(tuned[1:], measured[1:])
     progress.say(partial_table(arms))
     with progress.phase('combining', steps['combining']) as advance:
@@ -178,9 +193,7 @@ def run(study: Study, workdir: pathlib.Path, about: dict, progress: Progress) ->
         'size_curve': [
             {'size': size, 'test_error': stats.interval(curve[size])._asdict()} for size in sorted(curve)
         ],
-        'search_optimism': stats.search_optimism(
-            [100 * t.error for t in tuned], [100 * m.wrong.mean() for m in measured]
-        )._asdict(),
+        'search_optimism': optimism(tuned, measured),
     }
     results['seconds'] = {
         'total': progress.elapsed,
@@ -227,7 +240,7 @@ def save_best(path, finished, nets, pool, about, protocol) -> checkpoint.Predict
     """Saves the final nets and loads them again, so that what is tested is what is handed over."""
     note = {
         'recipe': finished.arm.label,
-        'hyper': present(finished.hyper),
+        'hyper': ledger_lib.present(finished.hyper),
         'train_size': protocol.train_size,
         'command': about['command'],
     }
@@ -235,76 +248,14 @@ def save_best(path, finished, nets, pool, about, protocol) -> checkpoint.Predict
     return checkpoint.load(path)
 
 
-def present(hyper: base.Hyper) -> dict[str, float]:
-    """The fields of a hyper that are given."""
-    return {f: float(v) for f, v in hyper._asdict().items() if v is not None}
-
-
-class Ledger(NamedTuple):
-    """Turns measurements into rows.
-
-    Attributes:
-        curve: the baseline's `[R, N]` wrong answers at each number of labelled examples.
-        train_size: the size at which arms are compared.
-        baseline: `[R, N]` wrong answers of the baseline there.
-        shape: of one input.
-    """
-
-    curve: dict[int, np.ndarray]
-    train_size: int
-    baseline: np.ndarray
-    shape: tuple[int, ...]
-
-    def rows(self, tuned, measured) -> list[dict]:
-        """Rows of arms that are compared with each other: p-values are corrected over them (Holm)."""
-        rows = [self.row(t, m) for t, m in zip(tuned, measured, strict=True)]
-        adjusted = stats.holm([row['difference']['p'] for row in rows])
-        for row, p in zip(rows, adjusted, strict=True):
-            self._judge(row, float(p))
-        return rows
-
-    def row(self, tuned: search.Tuned, measured: measure.Measured) -> dict:
-        """One row; its p-value stands alone."""
-        row = {
-            'technique': tuned.arm.label,
-            'recipe': describe(tuned.arm.recipe, self.shape),
-            'hyper': present(tuned.hyper),
-            'trials': tuned.trials,
-            'member_steps': tuned.member_steps + measured.member_steps,
-            'frozen': tuned.frozen + measured.frozen,
-            'test_error': stats.interval(measured.wrong)._asdict(),
-        }
-        if not tuned.arm.keys:
-            return row
-        sizes = sorted(self.curve)
-        row['difference'] = stats.paired_difference(measured.wrong, self.baseline)._asdict()
-        row['labels_worth'] = size_curve.labels_worth(
-            np.stack([self.curve[s] for s in sizes]), sizes, self.train_size, measured.wrong
-        )._asdict()
-        return self._judge(row, row['difference']['p'])
-
-    @staticmethod
-    def _judge(row, p_adjusted):
-        difference = {f: v for f, v in row['difference'].items() if f != 'p_adjusted'}
-        row['difference']['p_adjusted'] = p_adjusted
-        row['verdict'] = stats.verdict(stats.Difference(**difference), p_adjusted)
-        return row
-
-
-def describe(recipe: base.Recipe, shape: tuple[int, ...]) -> str:
-    """A recipe for inputs of a shape, in one line."""
-    model = recipe.model
-    channels = ()
-    if isinstance(model, models.CNN):
-        channels = model.channels or models.channels_for(*shape[:2])
-    layers = [*(f'conv {c}' for c in channels), *map(str, model.widths)]
-    functions = [recipe.loss, recipe.optimizer, recipe.initializer, *recipe.augment]
-    names = [getattr(f, '__name__', None) or f.apply.__name__.strip('_') for f in functions]
-    norm = ', batch norm' if model.batch_norm else ''
-    return (
-        f'{type(model).__name__} {"-".join(layers)} {checkpoint.activation_name(model.activation)}{norm}; '
-        f'{", ".join(names)}; batch {recipe.batch_size}'
-    )
+def optimism(tuned: Sequence[search.Tuned], measured: Sequence[measure.Measured]) -> dict | None:
+    """Test minus validation error of the winners, over the arms of which a setting survived."""
+    known = [(t, m) for t, m in zip(tuned, measured, strict=True) if np.isfinite(t.error)]
+    if len(known) < 2:
+        return None
+    return stats.search_optimism(
+        [100 * t.error for t, _ in known], [100 * m.wrong.mean() for _, m in known]
+    )._asdict()
 
 
 def partial_table(rows: Sequence[dict]) -> str:

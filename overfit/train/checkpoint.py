@@ -16,7 +16,7 @@ import numpy as np
 from overfit import base
 from overfit.data import images
 from overfit.nn import activations, models
-from overfit.train import population
+from overfit.train import population, predict
 
 MODELS = {'MLP': models.MLP, 'CNN': models.CNN}
 ACTIVATIONS = {'relu': activations.relu, 'tanh': activations.tanh, 'sigmoid': activations.sigmoid}
@@ -53,7 +53,7 @@ class Predictor(NamedTuple):
             ValueError: inputs of another shape, or not finite.
         """
         x = self._prepared(np.asarray(x))
-        return np.exp(population.predict(self.model, self.nets, x)).mean(0)
+        return np.exp(predict.predict(self.model, self.nets, x)).mean(0)
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Returns the most probable class of each input: whole numbers where the labels were, else names.

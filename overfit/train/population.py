@@ -15,8 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from overfit import base, keys
-from overfit.objectives import losses
-from overfit.train import early_stopping, parallel, step
+from overfit.train import layout as layouts
+from overfit.train import parallel, program, step
 
 MOST_EXAMPLES = 65_535  # of `keys.shuffled`
 
@@ -72,38 +72,6 @@ class Trained(NamedTuple):
     curve: np.ndarray
 
 
-class Job(NamedTuple):
-    """A member as the device sees it: numbers and index arrays only."""
-
-    key: Any
-    hyper: base.Hyper
-    moments: base.Moments
-    train: Any
-    count: Any
-    validation: Any
-    validation_count: Any
-    restore_best: Any
-
-
-class Slot(NamedTuple):
-    """What a running member carries from chunk to chunk."""
-
-    state: base.State
-    stopping: early_stopping.Stopping
-
-
-class Layout(NamedTuple):
-    """How members lie on the devices: `[devices, lanes, width]`."""
-
-    devices: int
-    lanes: int
-    width: int
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        return tuple(self)
-
-
 def train(
     members: Sequence[Member],
     examples: base.Examples,
@@ -111,7 +79,7 @@ def train(
     eval_every: int = 50,
     capacity: tuple[int, int] | None = None,
     keep_variables: bool = True,
-    layout: Layout | None = None,
+    layout: layouts.Layout | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Trained]:
     """Trains members, in as few programs as their recipes and fields of `Hyper` allow.
@@ -123,7 +91,7 @@ def train(
         capacity: least room for (training, validation) indices; calls with the same capacity share
             their compiled programs.
         keep_variables: return the kept weights.
-        layout: members on the devices; by default chosen by `lanes_for`.
+        layout: members on the devices; by default chosen by `layout.lanes_for`.
         progress: called with (member-steps done since the last call, members finished since).
 
     Returns:
@@ -149,7 +117,7 @@ def train(
     data = None
     for recipe, numbers in groups.items():
         group = _fill_absent([members[n] for n in numbers])
-        where = layout or lanes_for(recipe, examples, group[0].hyper)
+        where = layout or layouts.lanes_for(recipe, examples, group[0].hyper)
         if data is None or len(data[0]) != where.devices:
             data = parallel.replicate((examples.x, examples.y), where.devices)
         moments = [measured(tuple(m.train.tolist())) for m in group]
@@ -168,131 +136,10 @@ def _fill_absent(members):
     ]
 
 
-@functools.cache
-def forward_flops(model, shape: tuple[int, ...]) -> float:
-    """Floating-point operations of one example's forward pass."""
-    x = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
-    variables = jax.eval_shape(lambda x: model.init(keys.key(0), x, train=False), x)
-    lowered = jax.jit(lambda v, x: model.apply(v, x, train=False).logits).lower(variables, x)
-    return float(lowered.cost_analysis()['flops'])
-
-
-@functools.cache
-def weights_of(model, shape: tuple[int, ...]) -> int:
-    """Number of weights and running statistics of a model."""
-    x = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
-    variables = jax.eval_shape(lambda x: model.init(keys.key(0), x, train=False), x)
-    return sum(a.size for a in jax.tree.leaves(variables))
-
-
-def lanes_for(recipe: base.Recipe, examples: base.Examples, hyper: base.Hyper) -> Layout:
-    """Chooses how many members run side by side.
-
-    On a CPU a lane is as wide as keeps about 40 MFLOP a step in it (measured: 8 members of an MLP
-    64-128-128-10, one CNN; wider ones leave the cache); on an accelerator everything runs abreast. All
-    slots together stay below 1 GiB of weights on a CPU, 16 GiB on an accelerator.
-    """
-    shape = examples.x.shape[1:]
-    weights = 4 * weights_of(recipe.model, shape)
-    devices = len(jax.local_devices())
-    cpu = jax.default_backend() == 'cpu'
-    most = max(1, int((2**30 if cpu else 2**34) / (6 * weights * devices)))
-    if not cpu:
-        return Layout(devices, 1, 2 ** int(np.log2(min(most, 1024))))
-    wanted = 40e6 / (3 * recipe.batch_size * forward_flops(recipe.model, shape))
-    width = 2 ** int(np.log2(np.clip(wanted, 1, 8)))
-    return Layout(devices, int(np.clip(most // width, 1, 8)), min(width, most))
-
-
-@functools.cache
-def _initial(model, initializer, shape):
-    """Program: jobs -> initial variables of each."""
-    recipe = base.Recipe(model, None, None, initializer)
-
-    def one(key, hyper):
-        return step.init_variables(key, recipe, hyper, shape)[1:]
-
-    return parallel.over_devices(jax.vmap(jax.vmap(one)))
-
-
-@functools.cache
-def _chunk(recipe, shape, eval_every):
-    """Program: advances every active slot by `eval_every` steps and evaluates it."""
-
-    def fresh_slot(job, params, batch_stats):
-        x = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
-        variables = {'params': params, 'batch_stats': batch_stats}
-        outputs = jax.eval_shape(lambda x: recipe.model.apply(variables, x, train=False), x)
-        state = step.start(None, recipe, job.hyper, None, params, batch_stats, outputs)
-        return Slot(state, early_stopping.init({'params': params, 'batch_stats': batch_stats}))
-
-    def draw(job, at, x, y):
-        position = at.astype(jnp.uint32) * recipe.batch_size + jnp.arange(recipe.batch_size, dtype=jnp.uint32)
-        order = jax.random.fold_in(job.key, step.ORDER)
-        epochs = jax.vmap(lambda epoch: jax.random.fold_in(order, epoch))(position // job.count)
-        rows = job.train[keys.shuffled(epochs, position % job.count, job.count)]
-        return base.Batch(x[rows], y[rows])
-
-    def advance(slot, job, x, y):
-        def one_step(_, carry):
-            state, sums = carry
-            state, metrics = step.train_step(state, draw(job, state.step, x, y), job.hyper, recipe)
-            return state, jax.tree.map(jnp.add, sums, metrics)
-
-        state = slot.state._replace(key=job.key, moments=job.moments)
-        sums = step.Metrics(jnp.float32(0), jnp.float32(0))
-        state, sums = jax.lax.fori_loop(0, eval_every, one_step, (state, sums))
-        held = base.Batch(
-            x[job.validation],
-            y[job.validation],
-            (jnp.arange(len(job.validation)) < job.validation_count).astype(jnp.float32),
-        )
-        logits = step.log_probabilities(recipe.model, state.params, state.batch_stats, job.moments, held.x)
-        error = step.error_rate(logits, held)
-        loss = losses.batch_mean(losses.cross_entropy(logits, held.y), held.weight)
-        finite = jnp.isfinite(sums.loss)
-        by_validation = job.restore_best & (job.validation_count > 0)
-        score = jnp.where(by_validation, error + 1e-3 * loss, -state.step.astype(jnp.float32))
-        variables = {'params': state.params, 'batch_stats': state.batch_stats}
-        stopping = early_stopping.update(
-            slot.stopping, jnp.where(finite, score, jnp.nan), state.step, variables, job.hyper.patience
-        )
-        record = (
-            state.step,
-            sums.loss / eval_every,
-            sums.error / eval_every,
-            loss,
-            error,
-            stopping.best_step,
-        )
-        record = jnp.stack([jnp.asarray(r, jnp.float32) for r in (*record, finite, stopping.stopped)])
-        return Slot(state._replace(key=None, moments=None), stopping), record
-
-    def lane(arguments, x, y):
-        slots, jobs, fresh, active, variables = arguments
-
-        def run(slots):
-            new = jax.vmap(fresh_slot)(jobs, *variables)
-            slots = jax.tree.map(
-                lambda n, old: jnp.where(fresh.reshape((-1,) + (1,) * (n.ndim - 1)), n, old), new, slots
-            )
-            return jax.vmap(advance, in_axes=(0, 0, None, None))(slots, jobs, x, y)
-
-        def skip(slots):
-            return slots, jnp.zeros((len(active), 8), jnp.float32)
-
-        return jax.lax.cond(active.any(), run, skip, slots)
-
-    def device(slots, jobs, fresh, active, variables, x, y):
-        return jax.lax.map(lambda a: lane(a, x, y), (slots, jobs, fresh, active, variables))
-
-    return parallel.over_devices(device, donate=(0,)), fresh_slot
-
-
 def _train_group(members, moments, data, where, room, eval_every, keep_variables, progress):
     """Runs members of one program through the slots of a layout."""
     recipe, shape = members[0].recipe, data[0].shape[2:]
-    chunk, fresh_slot = _chunk(recipe._replace(initializer=None), shape, eval_every)
+    chunk, fresh_slot = program.chunk(recipe._replace(initializer=None), shape, eval_every)
     count = int(np.prod(where.shape))
     jobs = _jobs(members, moments, room)
     occupant = np.full(count, -1)
@@ -318,7 +165,7 @@ def _train_group(members, moments, data, where, room, eval_every, keep_variables
             placed = place(jax.tree.map(lambda a, rows=rows: a[rows], jobs))
             variables = _fresh_variables(members, occupant, fresh, placed, place, recipe.model, shape)
         if slots is None:
-            slots = _blank(fresh_slot, placed, variables, where)
+            slots = program.blank(fresh_slot, placed, variables, where)
         active = occupant >= 0
         slots, record = chunk(slots, placed, *place((fresh, active)), variables, *data)
         record = np.asarray(record).reshape(count, -1)
@@ -357,7 +204,7 @@ def _jobs(members, moments, room):
         return np.pad(np.asarray(rows, np.int32), (0, size - len(rows)))
 
     seeds = np.array([m.seed for m in members], np.uint32)
-    return Job(
+    return program.Job(
         key=jax.vmap(keys.key)(seeds),
         hyper=jax.tree.map(lambda *a: np.array(a, np.float32), *[m.hyper for m in members]),
         moments=jax.tree.map(lambda *a: np.stack(a), *moments),
@@ -374,7 +221,7 @@ def _fresh_variables(members, occupant, fresh, placed, place, model, shape):
     variables = None
     wanted = {members[n].recipe.initializer for n in occupant[fresh]}
     for initializer in sorted(wanted, key=lambda f: f.__name__):
-        drawn = _initial(model, initializer, shape)(placed.key, placed.hyper)
+        drawn = program.initial(model, initializer, shape)(placed.key, placed.hyper)
         if variables is None:
             variables = drawn
             continue
@@ -387,14 +234,6 @@ def _fresh_variables(members, occupant, fresh, placed, place, model, shape):
     return variables
 
 
-def _blank(fresh_slot, jobs, variables, where):
-    """Empty slots of the right shapes."""
-    one = jax.eval_shape(
-        lambda jobs, variables: jax.vmap(jax.vmap(jax.vmap(fresh_slot)))(jobs, *variables), jobs, variables
-    )
-    return parallel.shard(jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), one), where.devices)
-
-
 def _trained(member, moments, variables, curve, last):
     steps, best_step, finite = int(last[0]), int(last[5]), bool(last[6])
     at = np.flatnonzero(curve[:, 0] == best_step)
@@ -402,41 +241,3 @@ def _trained(member, moments, variables, curve, last):
     if len(at) and len(member.validation):
         loss, error = float(curve[at[0], 3]), float(curve[at[0], 4])
     return Trained(variables, moments, error, loss, best_step, steps, finite, curve)
-
-
-@functools.cache
-def _predict(model):
-    def one(variables, moments, x):
-        return step.log_probabilities(model, variables['params'], variables['batch_stats'], moments, x)
-
-    return parallel.over_devices(jax.vmap(one, in_axes=(0, 0, None)))
-
-
-def predict(model, trained: Sequence[Trained], x: np.ndarray, *, block: int = 256) -> np.ndarray:
-    """Predicts with trained members of one model.
-
-    Args:
-        model: of all of them.
-        trained: with variables.
-        x: `[N, ...]` raw inputs.
-        block: rows at a time; the last block is padded, so all sizes share one program.
-
-    Returns:
-        `[members, N, classes]` float32 log-probabilities.
-    """
-    devices = len(jax.local_devices())
-    width = 8
-    rows = np.pad(x, ((0, -len(x) % block),) + ((0, 0),) * (x.ndim - 1))
-    blocks = [parallel.replicate(b, devices) for b in np.split(rows, max(1, len(rows) // block))]
-    out = []
-    for begin in range(0, len(trained), devices * width):
-        group = list(trained[begin : begin + devices * width])
-        group += [group[-1]] * (devices * width - len(group))
-        stacked = jax.tree.map(
-            lambda *a: np.stack(a).reshape(devices, width, *a[0].shape),
-            *[(t.variables, t.moments) for t in group],
-        )
-        stacked = parallel.shard(stacked, devices)
-        parts = [np.asarray(_predict(model)(*stacked, b)) for b in blocks]
-        out.append(np.concatenate(parts, axis=2).reshape(devices * width, len(rows), -1)[:, : len(x)])
-    return np.concatenate(out)[: len(trained)]

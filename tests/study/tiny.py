@@ -3,7 +3,7 @@
 import numpy as np
 
 from overfit.study import search
-from overfit.train import population
+from overfit.train import layout, population
 from tests import problems
 
 POOL = problems.blobs(72, spread=1.0)
@@ -26,5 +26,5 @@ PROTOCOL = search.Protocol(
 def train(members):
     """The population in another layout than the study's own: one member at a time, on one device."""
     return population.train(
-        members, POOL, eval_every=PROTOCOL.eval_every, layout=population.Layout(1, 1, 1), capacity=(60, 15)
+        members, POOL, eval_every=PROTOCOL.eval_every, layout=layout.Layout(1, 1, 1), capacity=(60, 15)
     )

@@ -15,7 +15,7 @@ from absl.testing import parameterized
 import overfit
 from overfit import base, keys
 from overfit.nn import activations, models
-from overfit.train import checkpoint, population, step
+from overfit.train import checkpoint, population, predict, step
 from tests import problems
 
 VECTORS, IMAGES = problems.blobs(20), problems.pictures(12)
@@ -71,7 +71,7 @@ class CheckpointTest(chex.TestCase):
             made = nets(model, examples, count)
             checkpoint.save(path, model, made, examples)
             np.save(path / 'x.npy', examples.x)
-            wanted.append(np.exp(population.predict(model, made, examples.x)).mean(0))
+            wanted.append(np.exp(predict.predict(model, made, examples.x)).mean(0))
             folders.append(path)
         root = str(pathlib.Path(overfit.__file__).parents[1])
         subprocess.run(

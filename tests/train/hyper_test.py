@@ -11,7 +11,7 @@ from overfit import base
 from overfit.data import augment
 from overfit.nn import models
 from overfit.objectives import losses
-from overfit.train import optimizers, population
+from overfit.train import layout, optimizers, population
 from tests import problems
 
 PLAIN = problems.recipe()
@@ -69,8 +69,9 @@ def stopped(numbers):
     """What a whole run leaves behind, for what acts between evaluations; labels that cannot be learnt."""
     y = np.random.default_rng(2).permutation(problems.VECTORS.y)
     member = population.Member(PLAIN, base.Hyper(**numbers), 1, np.arange(40), np.arange(40, 60))
-    layout = population.Layout(1, 1, 1)
-    found = population.train([member], problems.VECTORS._replace(y=y), eval_every=10, layout=layout)[0]
+    found = population.train(
+        [member], problems.VECTORS._replace(y=y), eval_every=10, layout=layout.Layout(1, 1, 1)
+    )[0]
     return found.variables, float(found.steps)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from overfit import base, keys
 from overfit.data import augment
 from overfit.objectives import losses
-from overfit.train import parallel, population, step
+from overfit.train import layout, parallel, population, step
 from tests import problems
 
 DEVICES = 4
@@ -115,7 +115,7 @@ def whole_population():
         for seed in range(7)
     ]
     many, one = (
-        population.train(members, EXAMPLES, eval_every=10, layout=population.Layout(devices, 1, 2))
+        population.train(members, EXAMPLES, eval_every=10, layout=layout.Layout(devices, 1, 2))
         for devices in (DEVICES, 1)
     )
     numbers = [[(t.variables, t.curve, t.moments) for t in trained] for trained in (many, one)]

@@ -7,11 +7,11 @@ import numpy as np
 
 from overfit import base, keys
 from overfit.nn import initializers
-from overfit.train import optimizers, population, step
+from overfit.train import layout, optimizers, population, predict, step
 from tests import problems
 
 EVERY, ROOM = 10, (48, 20)
-SMALL = population.Layout(2, 2, 2)
+SMALL = layout.Layout(2, 2, 2)
 PLAIN = problems.recipe()
 ADAM = problems.recipe(optimizer=optimizers.adamw, batch_norm=True)
 NOISY = problems.blobs(80, spread=1.5)  # cannot be learnt without errors
@@ -110,7 +110,7 @@ class PopulationTest(chex.TestCase):
         chosen = [*MEMBERS[LAST][:4], *MEMBERS[STOPPING][:2]]
         before = [*self.trained[LAST][:4], *self.trained[STOPPING][:2]]
         for options in (
-            {'layout': population.Layout(1, 1, 5), 'capacity': (64, 30)},
+            {'layout': layout.Layout(1, 1, 5), 'capacity': (64, 30)},
             {'layout': None, 'capacity': None},
         ):
             for old, new in zip(before, train(chosen, **options), strict=True):
@@ -204,10 +204,10 @@ class PopulationTest(chex.TestCase):
             inputs = (x - one.moments.mean) / one.moments.scale
             wanted.append(jax.nn.log_softmax(PLAIN.model.apply(one.variables, inputs, train=False).logits))
         for count in (1, 255, 256, 257, 600):
-            got = population.predict(PLAIN.model, trained, x[:count])
+            got = predict.predict(PLAIN.model, trained, x[:count])
             self.assertEqual(got.shape, (5, count, 3))
             np.testing.assert_allclose(got, np.stack(wanted)[:, :count], atol=1e-5)
-        many = population.predict(PLAIN.model, trained * 8, x[:7])
+        many = predict.predict(PLAIN.model, trained * 8, x[:7])
         self.assertEqual(many.shape, (40, 7, 3))
         np.testing.assert_allclose(many[37], wanted[2][:7], atol=1e-5)
 
