@@ -223,9 +223,11 @@ class Examples(NamedTuple):
         y: `[N]` int32.
         classes: names, in the order of the labels.
         kind: `'image'` (`x` is `[N, H, W, C]`) or `'vector'` (`[N, F]`).
+        columns: how the columns of a table became `x` (`data.table.Column`s); empty for other data.
     """
 
     x: np.ndarray
     y: np.ndarray
     classes: tuple[str, ...]
     kind: str
+    columns: tuple = ()

@@ -23,6 +23,7 @@ class Source(NamedTuple):
         how: how that test set was made.
         names: what the labels index, where they are indices of named classes.
         notes: what a user should know of the reading.
+        columns: how the columns of a table became `x` (`table.Column`s).
     """
 
     x: np.ndarray
@@ -32,6 +33,7 @@ class Source(NamedTuple):
     how: str = ''
     names: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
+    columns: tuple = ()
 
 
 def hold_out(y: np.ndarray, where: str, *, seed: int) -> tuple[np.ndarray, np.ndarray, str]:
@@ -98,6 +100,7 @@ def assemble(source: Source, name: str, where: str, *, seed: int) -> splits_lib.
             y=codes,
             classes=classes,
             kind='image' if source.x.ndim == 4 else 'vector',
+            columns=source.columns,
         ),
         test=splits_lib.Holdout(source.x_test, codes_test),
         name=name,

@@ -5,6 +5,8 @@ import difflib
 import io
 import pathlib
 import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,15 +16,32 @@ from overfit.data.source import Source
 LABEL_NAMES = ('label', 'class', 'target', 'y')
 MISSING = ('', 'na', 'n/a', 'nan', 'null', 'none', '?')
 MOST_CATEGORIES = 50
-DECIMAL_COMMA = re.compile(r'\s*[+-]?\d+,\d+\s*')
+DECIMAL_COMMA = re.compile(r'^([+-]?\d+),(\d+)$')
+
+
+class Column(NamedTuple):
+    """What a column of a table becomes, learned from the training rows.
+
+    Attributes:
+        name: in the header.
+        categories: each becomes a column of zeros and ones; `None` if the column is numeric.
+        median: of a numeric column, in the place of missing values.
+        mark: whether one more column marks them, as it does if training rows have any.
+    """
+
+    name: str
+    categories: tuple[str, ...] | None = None
+    median: float = 0.0
+    mark: bool = False
 
 
 def read(path: pathlib.Path, *, label: str | None = None, seed: int = 0) -> Source:
     """Reads a table with a header, delimited by comma, semicolon or tab.
 
     A column is numeric if all its values are; missing ones become the median of the training rows,
-    with one more column that marks them. Any other column becomes one column for each value seen in
-    the training rows (missing is a value), at most 50. So the test set is held out here.
+    with one more column that marks them if training rows have any. Any other column becomes one column
+    for each value seen in the training rows (missing is a value), at most 50. So the test set is held
+    out here.
 
     Args:
         path: the file, UTF-8.
@@ -30,34 +49,83 @@ def read(path: pathlib.Path, *, label: str | None = None, seed: int = 0) -> Sour
         seed: of the test split.
 
     Returns:
-        Float32 vectors, split.
+        Float32 vectors, split, and the columns that `encode` made them with.
 
     Raises:
         ValueError: if the file is no such table, or the label is not to be found.
     """
-    header, rows, notes = _parse(path)
-    label = _label_column(header, label, path)
-    if not rows:
-        raise ValueError(f'{path} has a header and no rows.')
-    columns = {name: [row[i].strip() for row in rows] for i, name in enumerate(header)}
-    y = _labels(columns.pop(label), label, path)
-    if columns.pop('', None) is not None:
+    cells, notes = _parse(path)
+    label = _label_column(list(cells), label, path)
+    y = _labels(cells.pop(label), label, path)
+    if cells.pop('', None) is not None:
         notes.append('the column without a name was left out')
     pool, test, how = source_lib.hold_out(y, str(path), seed=seed)
-    blocks = []
-    for name, values in columns.items():
-        block, note = _encode(name, values, pool, path)
-        blocks += block
-        notes += note
-    if not blocks:
+    columns = []
+    for name, values in cells.items():
+        column, remarks = _learn(name, values, pool, path)
+        columns += [column] if column else []
+        notes += remarks
+    if not columns:
         raise ValueError(f'{path} has no column but the label {label}: add columns to predict it from.')
-    x = np.stack(blocks, axis=1).astype(np.float32)
-    notes.insert(0, f'label: column {label}; {len(columns)} columns became {x.shape[1]} numbers')
-    return Source(x[pool], y[pool], x[test], y[test], how=how, notes=tuple(notes))
+    x = encode(cells, columns, path)
+    notes.insert(0, f'label: column {label}; {len(cells)} columns became {x.shape[1]} numbers')
+    return Source(x[pool], y[pool], x[test], y[test], how=how, notes=tuple(notes), columns=tuple(columns))
+
+
+def read_inputs(path: pathlib.Path, columns: Sequence[Column]) -> np.ndarray:
+    """Reads the rows of another table as inputs of a model that was trained on a table.
+
+    Args:
+        path: a file as `read` takes; its columns may be in any order, and others (the label) are ignored.
+        columns: what the model's inputs are made of.
+
+    Returns:
+        `[N, F]` float32.
+
+    Raises:
+        ValueError: if the file is no such table, lacks a column, or has a text for a number.
+    """
+    try:
+        cells, _ = _parse(path)
+    except OSError as error:
+        raise ValueError(f'{path} cannot be read ({error.strerror or error}).') from None
+    absent = [f'"{column.name}"' for column in columns if column.name not in cells]
+    if absent:
+        raise ValueError(
+            f'{path} has no column {", ".join(absent)}: give it the columns that the model was trained on.'
+        )
+    return encode(cells, columns, path)
+
+
+def encode(cells: Mapping[str, Sequence[str]], columns: Sequence[Column], path: pathlib.Path) -> np.ndarray:
+    """Turns the cells of a table into numbers.
+
+    A category that `columns` does not know is zero in all of its columns.
+
+    Args:
+        cells: `N` of each column.
+        columns: what becomes of them.
+        path: the file, for messages.
+
+    Returns:
+        `[N, F]` float32.
+
+    Raises:
+        ValueError: if a cell of a numeric column is no finite number.
+    """
+    blocks = []
+    for name, categories, median, mark in columns:
+        missing = _missing(cells[name])
+        if categories is None:
+            blocks += [np.where(missing, median, _numbers(name, cells[name], path))] + [missing] * mark
+        else:
+            text = np.where(missing, 'missing', cells[name])
+            blocks += [text == category for category in categories]
+    return np.stack(blocks, axis=1).astype(np.float32)
 
 
 def _parse(path):
-    """Header and rows, every row as long as the header, and notes."""
+    """The cells of each column by its name, and notes."""
     try:
         text = path.read_text('utf-8-sig')
         first = next((line for line in text.splitlines() if line.strip()), '')
@@ -84,13 +152,13 @@ def _parse(path):
                 f'{path}, line {number}: {len(row)} cells, but the header names {len(header)} columns: '
                 'put quotes around cells that contain the delimiter.'
             )
-    rows = [row for _, row in lines[1:]]
-    if delimiter != ';' or not any(DECIMAL_COMMA.fullmatch(cell) for row in rows for cell in row):
-        return header, rows, []
-    rows = [
-        [cell.replace(',', '.') if DECIMAL_COMMA.fullmatch(cell) else cell for cell in row] for row in rows
-    ]
-    return header, rows, ['decimal commas were read as decimal points']
+    if len(lines) == 1:
+        raise ValueError(f'{path} has a header and no rows.')
+    cells = {name: [row[i].strip() for _, row in lines[1:]] for i, name in enumerate(header)}
+    if delimiter != ';':
+        return cells, []
+    points = {name: [DECIMAL_COMMA.sub(r'\1.\2', cell) for cell in column] for name, column in cells.items()}
+    return points, ['decimal commas were read as decimal points'] if points != cells else []
 
 
 def _label_column(header, label, path):
@@ -126,40 +194,47 @@ def _number(text):
         return None
 
 
-def _encode(name, values, pool, path):
-    """Columns of numbers for one column of the table, and notes; it learns from the rows `pool` alone."""
-    missing = np.array([value.lower() in MISSING for value in values])
+def _missing(values):
+    return np.array([value.lower() in MISSING for value in values])
+
+
+def _numbers(name, values, path):
+    """The numbers in a column's cells, 0 where there is none."""
+    numbers = [0.0 if value.lower() in MISSING else _number(value) for value in values]
+    largest = float(np.finfo(np.float32).max)
+    for row, number in enumerate(numbers):
+        if number is None or not abs(number) <= largest:
+            raise ValueError(
+                f'{path}: column {name} holds "{values[row]}" in row {row + 1}: '
+                'give finite numbers, or leave the cell empty where the value is missing.'
+            )
+    return np.array(numbers)
+
+
+def _learn(name, values, pool, path):
+    """A `Column`, or `None` if it is of no use, and notes; medians and categories are of the rows `pool`."""
+    missing = _missing(values)
     if missing[pool].all():
-        return [], [f'column {name} was left out: it has no values']
-    numbers = [0.0 if gap else _number(value) for value, gap in zip(values, missing, strict=True)]
-    words = [value for value, number in zip(values, numbers, strict=True) if number is None]
-    if not words:
-        return _encode_numbers(name, np.array(numbers), missing, pool, path)
-    text = np.where(missing, 'missing', values)
-    categories = np.unique(text[pool])
-    if len(categories) > MOST_CATEGORIES:
-        raise ValueError(
-            f'{path}: column {name} is not numeric ("{words[0]}") and has {len(categories)} different '
-            f'values, like an identifier or text: remove it, or group it into {MOST_CATEGORIES} values.'
-        )
-    note = f'column {name}: {len(categories)} categories'
-    some = len(values) - missing.sum() - len(words)
-    if some:
-        note += f', though {some:,} rows hold numbers (one that does not: "{words[0]}")'
-    return [text == category for category in categories], [note]
-
-
-def _encode_numbers(name, column, missing, pool, path):
-    large = np.flatnonzero(np.abs(column) > np.finfo(np.float32).max)
-    if len(large):
-        raise ValueError(
-            f'{path}: column {name} holds {column[large[0]]} in row {large[0] + 1}: '
-            'give finite numbers, or leave the cell empty where the value is missing.'
-        )
+        return None, [f'column {name} was left out: it has no values']
+    words = [value for value, gap in zip(values, missing, strict=True) if not gap and _number(value) is None]
+    if words:
+        categories = np.unique(np.where(missing, 'missing', values)[pool]).tolist()
+        if len(categories) > MOST_CATEGORIES:
+            raise ValueError(
+                f'{path}: column {name} is not numeric ("{words[0]}") and has {len(categories)} different '
+                f'values, like an identifier or text: remove it, or group it into {MOST_CATEGORIES} values.'
+            )
+        note = f'column {name}: {len(categories)} categories'
+        some = len(values) - missing.sum() - len(words)
+        if some:
+            note += f', though {some:,} rows hold numbers (one that does not: "{words[0]}")'
+        return Column(name, tuple(categories)), [note]
+    numbers, mark = _numbers(name, values, path), bool(missing[pool].any())
+    median = float(np.median(numbers[pool][~missing[pool]]))
+    notes = []
     if missing.any():
-        median = np.median(column[pool][~missing[pool]])
-        note = f'column {name}: {missing.sum():,} missing values became the median {median:g} and a mark'
-        return [np.where(missing, median, column), missing], [note]
-    if len(column) > 2 and (np.diff(column) == 1).all():
-        return [column], [f'column {name} counts the rows: remove it if that is all it does']
-    return [column], []
+        notes = [f'column {name}: {missing.sum():,} missing values became the median {median:g}']
+        notes[0] += ' and a mark' if mark else ''
+    elif len(numbers) > 2 and (np.diff(numbers) == 1).all():
+        notes = [f'column {name} counts the rows: remove it if that is all it does']
+    return Column(name, None, median, mark), notes

@@ -105,9 +105,8 @@ def check_folds(pool: base.Examples, labelled: np.ndarray, validation: float) ->
     rarest = int(counts.argmin())
     if counts[rarest] < folds:
         raise ValueError(
-            f'class {pool.classes[rarest]!r} has {counts[rarest]} labelled examples, '
-            f'too few for the {folds} folds of --validation={validation:g}: '
-            'use a larger --train_size, or --validation=0.3 (3 folds)'
+            f'class {pool.classes[rarest]} has {counts[rarest]} examples, fewer than the {folds} folds of '
+            f'--validation={validation:g}: use a larger --train_size, or --validation=0.3 (3 folds)'
         )
 
 

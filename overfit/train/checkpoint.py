@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from overfit import base
-from overfit.data import images
+from overfit.data import images, table
 from overfit.nn import activations, models
 from overfit.train import population, predict
 
@@ -31,6 +31,7 @@ class Predictor(NamedTuple):
         classes: names of the classes, in the order of the columns of `predict_proba`.
         kind: `'image'` or `'vector'`.
         shape: of one input, as the nets take it.
+        columns: of the table that it was trained on, if it was.
     """
 
     model: object
@@ -38,24 +39,29 @@ class Predictor(NamedTuple):
     classes: tuple[str, ...]
     kind: str
     shape: tuple[int, ...]
+    columns: tuple[table.Column, ...] = ()
 
-    def predict_proba(self, x: np.ndarray) -> np.ndarray:
+    def predict_proba(self, x: np.ndarray | str | os.PathLike) -> np.ndarray:
         """Returns class probabilities.
 
         Args:
             x: `[N, H, W, C]` or `[N, H, W]` images as in the training data (larger ones are reduced in
-                the same way), or `[N, F]` vectors.
+                the same way), or `[N, F]` vectors. If they came from a table, also the path of another
+                one with the same columns, in any order; others (the label) are ignored. There a category
+                unknown in training counts as none of the known ones, and a missing number becomes the
+                median.
 
         Returns:
             `[N, classes]` float32, rows sum to 1.
 
         Raises:
-            ValueError: inputs of another shape, or not finite.
+            ValueError: inputs of another shape, or not finite; a table that lacks columns or has a text
+                in a numeric one.
         """
-        x = self._prepared(np.asarray(x))
+        x = self._prepared(x)
         return np.exp(predict.predict(self.model, self.nets, x)).mean(0)
 
-    def predict(self, x: np.ndarray) -> np.ndarray:
+    def predict(self, x: np.ndarray | str | os.PathLike) -> np.ndarray:
         """Returns the most probable class of each input: whole numbers where the labels were, else names.
 
         Args and errors as of `predict_proba`.
@@ -75,6 +81,14 @@ class Predictor(NamedTuple):
         return numbers if [str(n) for n in numbers] == list(self.classes) else np.array(self.classes)
 
     def _prepared(self, x):
+        if isinstance(x, str | os.PathLike):
+            if not self.columns:
+                raise ValueError(
+                    f'the model was not made from a table, so it cannot read {x}: '
+                    f'give an array of shape [N, {", ".join(map(str, self.shape))}]'
+                )
+            x = table.read_inputs(pathlib.Path(x).expanduser(), self.columns)
+        x = np.asarray(x)
         given = x.shape
         if self.kind == 'image' and x.ndim == 3:
             x = x[..., None]
@@ -103,7 +117,7 @@ def save(
         path: a folder; what an earlier save left there is replaced.
         model: an `MLP` or a `CNN`.
         nets: trained, with variables.
-        examples: what they were trained on; gives names, kind and shape.
+        examples: what they were trained on; gives names, kind, shape and columns.
         about: anything worth keeping beside it, as JSON.
     """
     import orbax.checkpoint as ocp
@@ -126,6 +140,7 @@ def save(
         'classes': examples.classes,
         'kind': examples.kind,
         'shape': examples.x.shape[1:],
+        'columns': [column._asdict() for column in examples.columns],
         'about': about or {},
     }
     (path / 'config.json').write_text(json.dumps(config, indent=1))
@@ -183,7 +198,11 @@ def load(path: str | os.PathLike) -> Predictor:
                 np.zeros((0, 5)),
             )
         )
-    return Predictor(model, nets, tuple(config['classes']), config['kind'], shape)
+    columns = tuple(
+        table.Column(**c | {'categories': c['categories'] and tuple(c['categories'])})
+        for c in config.get('columns', ())  # absent before tables were kept
+    )
+    return Predictor(model, nets, tuple(config['classes']), config['kind'], shape, columns)
 
 
 def activation_name(activation: base.Activation) -> str:

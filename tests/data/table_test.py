@@ -6,7 +6,13 @@ import tempfile
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from overfit.data import load
+from overfit.data import load, table
+
+LEARNED = (
+    table.Column('a', None, 7.0),
+    table.Column('c', ('blue', 'missing', 'red')),
+    table.Column('b', None, 2.5, True),
+)
 
 
 class TableTest(parameterized.TestCase):
@@ -73,6 +79,55 @@ class TableTest(parameterized.TestCase):
         data = self.load('\n'.join(['a,c,y', *rows]))
         self.assertEqual(data.test.x[0].tolist(), [held * 3, 0, 0])
 
+    def test_a_gap_of_the_test_set_alone_has_no_mark(self):
+        plain = self.load('\n'.join(['a,b,y', *(f'{i * 3},{i % 5},{i % 2}' for i in range(20))]))
+        held = int(plain.test.x[0, 0] / 3)
+        rows = [f'{i * 3},{"" if i == held else i % 5},{i % 2}' for i in range(20)]
+        data = self.load('\n'.join(['a,b,y', *rows]))
+        median = sorted(plain.train.x[:, 1])[6:8]
+        self.assertEqual(data.test.x[0].tolist(), [held * 3, sum(median) / 2])
+        self.assertIn(f'column b: 1 missing values became the median {sum(median) / 2:g}', data.notes)
+
+    def test_what_is_learned_goes_with_the_examples(self):
+        rows = [f'{i * i},,{"uv"[i % 2]},{"" if i % 2 else 2},{i % 3}' for i in range(33)]
+        data = self.load('\n'.join(['a,void,c,b,y', *rows]))
+        a = sorted(data.train.x[:, 0].tolist())
+        median = (a[(len(a) - 1) // 2] + a[len(a) // 2]) / 2
+        self.assertEqual(
+            data.train.columns,
+            (
+                table.Column('a', None, median, False),
+                table.Column('c', ('u', 'v')),
+                table.Column('b', None, 2.0, True),
+            ),
+        )
+
+    def inputs(self, text):
+        self.path.write_text(text, 'utf-8')
+        return table.read_inputs(self.path, LEARNED).tolist()
+
+    @parameterized.named_parameters(
+        ('other_order', 'c;more;b;a;y\nred;?;1,5;2;0\nnew;;NA;-1,25;1\n;x;3;;\n'),
+        ('order', 'a\tb\tc\n2\t1.5\tred\n-1.25\t\tnew\nnull\t3\t\n'),
+    )
+    def test_inputs_of_another_table(self, text):
+        expected = [[2, 0, 0, 1, 1.5, 0], [-1.25, 0, 0, 0, 2.5, 1], [7, 0, 1, 0, 3, 0]]
+        self.assertEqual(self.inputs(text), expected)
+
+    @parameterized.named_parameters(
+        ('absent', 'c,y\nred,1\n', 'own.csv has no column "a", "b": give it the columns'),
+        ('text', 'a,b,c\n1,2,red\n3,four,red\n', 'own.csv: column b holds "four" in row 2: give finite'),
+        ('infinite', 'a,b,c\n1e39,2,red\n', 'column a holds "1e39" in row 1: give finite numbers'),
+        ('no_rows', 'a,b,c\n', 'no rows'),
+    )
+    def test_refuses_inputs(self, text, pattern):
+        with self.assertRaisesRegex(ValueError, pattern):
+            self.inputs(text)
+
+    def test_refuses_a_missing_file(self):
+        with self.assertRaisesRegex(ValueError, r'own.csv cannot be read \(No such file or directory\)'):
+            table.read_inputs(self.path, LEARNED)
+
     def test_label_option_numbers_and_order(self):
         rows = [f'{i * 3},{i % 2},{(2, 10, 1)[i % 3]}' for i in range(30)]
         data = self.load('\n'.join(['a,y,size', *rows]), label='size')
@@ -112,7 +167,8 @@ class TableTest(parameterized.TestCase):
         ('label_alone', 'y\n' + '0\n1\n' * 5, {}, 'no column but the label y'),
         ('label_gap', 'a,y\n1,\n2,1\n', {}, r'label column y is empty in 1 rows \(first in row 1\)'),
         ('regression', 'a,y\n1,0.5\n2,1\n', {}, 'holds 0.5, but labels are whole numbers or names'),
-        ('infinite', 'a,y\n' + 'inf,0\n1,1\n' * 5, {}, 'column a holds inf in row 1'),
+        ('infinite', 'a,y\n' + 'inf,0\n1,1\n' * 5, {}, 'column a holds "inf" in row 1'),
+        ('plus_nan', 'a,y\n' + '2,0\n+nan,1\n' * 5, {}, 'column a holds "\\+nan" in row 2'),
         ('one_class', 'a,y\n' + '1,0\n' * 5, {}, 'only one class, 0'),
         ('rare', 'a,y\n' + '1,0\n2,1\n' * 5 + '3,2\n', {}, 'class 2 has 1 example, but 3 are needed'),
     )

@@ -14,6 +14,7 @@ from absl.testing import parameterized
 
 import overfit
 from overfit import base, keys
+from overfit.data import load
 from overfit.nn import activations, models
 from overfit.train import checkpoint, population, predict, step
 from tests import problems
@@ -135,6 +136,39 @@ class CheckpointTest(chex.TestCase):
             loaded.predict(IMAGES.x[:5]).tolist(), [('a', 'b', 'c')[n] for n in wanted[:5].argmax(-1)]
         )
 
+    def test_a_model_of_a_table_reads_another(self):
+        rows = [
+            {
+                'a': f'{i / 4}'.replace('.', ','),
+                'colour': ('red', 'dark; blue', '')[i % 3],
+                'b': '' if i % 4 else f'{i * i % 7}',
+                'kind': 'xyz'[i % 3],
+            }
+            for i in range(60)
+        ]
+
+        def written(name, names, rows):
+            path = self.folder(name)
+            lines = [';'.join(names)] + [';'.join(f'"{row[n]}"' for n in names) for row in rows]
+            path.write_text('\n'.join(lines), 'utf-8')
+            return path
+
+        data = load.load(str(written('own.csv', ['a', 'colour', 'b', 'kind'], rows)), label='kind')
+        held = [rows[int(4 * x[0])] for x in data.test.x]
+        path, model = self.folder(), models.MLP(3, widths=(5,))
+        checkpoint.save(path, model, nets(model, data.train), data.train)
+        loaded = overfit.load(path)
+        self.assertEqual(loaded.columns, data.train.columns)
+        wanted = loaded.predict_proba(data.test.x)
+        self.assertGreater(wanted.std(axis=0).max(), 0.02)
+        bare = written('bare.csv', ['b', 'a', 'colour'], held)
+        more = written('more.csv', ['kind', 'colour', 'note', 'b', 'a'], [r | {'note': '?'} for r in held])
+        np.testing.assert_array_equal(loaded.predict_proba(str(bare)), wanted)
+        np.testing.assert_array_equal(loaded.predict_proba(more), wanted)
+        self.assertEqual(loaded.predict(bare).tolist(), [('x', 'y', 'z')[n] for n in wanted.argmax(-1)])
+        with self.assertRaisesRegex(ValueError, 'less.csv has no column "a", "colour"'):
+            loaded.predict(written('less.csv', ['b', 'kind'], held))
+
     @parameterized.named_parameters(
         (
             'other images',
@@ -146,6 +180,7 @@ class CheckpointTest(chex.TestCase):
         ('other features', 'vector', np.zeros((2, 3)), r'shape \[N, 4\]; got float64 of shape \[2, 3\]'),
         ('one vector', 'vector', np.zeros(4), r'shape \[N, 4\]; got float64 of shape \[4\]'),
         ('a number', 'vector', 1.0, r'shape \[N, 4\]; got float64 of shape \[\]'),
+        ('a path', 'vector', 'new.csv', r'not made from a table, so it cannot read new.csv: .*\[N, 4\]'),
         ('text', 'vector', np.array([['a'] * 4]), r'takes numbers of shape \[N, 4\]; got <U1'),
         ('nan', 'vector', np.float32([[0, 1, np.nan, 2]]), 'NaN or infinite values; remove or replace'),
         ('infinity', 'vector', np.float32([[0, 1, -np.inf, 2]]), 'NaN or infinite values; remove or replace'),
