@@ -31,6 +31,11 @@ def git_hash() -> str | None:
         return None
 
 
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+
+
 def machine() -> dict[str, str | int | float]:
     """The processor's name, the cores this process may use, and the memory in GiB."""
     described = pathlib.Path('/proc/cpuinfo')
@@ -38,6 +43,6 @@ def machine() -> dict[str, str | int | float]:
     named = [line.split(':', 1)[1].strip() for line in lines if line.startswith('model name')]
     return {
         'cpu': named[0] if named else platform.processor() or platform.machine(),
-        'cores': len(os.sched_getaffinity(0)),
+        'cores': cores(),
         'memory_gib': round(os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30, 1),
     }

@@ -8,6 +8,7 @@ Without flags: the built-in digits with 200 labels, under 5 minutes on 2 cores. 
 `report.html` and the model `best/` into `--workdir`; `overfit.load('<workdir>/best').predict(x)` uses it.
 """
 
+import contextlib
 import datetime
 import os
 import pathlib
@@ -17,6 +18,8 @@ import sys
 from absl import app, flags, logging
 
 from experiments import provenance
+
+STOCK_TRAIN_SIZE = 200
 
 DATA = flags.DEFINE_string(
     'data',
@@ -34,7 +37,7 @@ VALIDATION = flags.DEFINE_float(
     'validation', 0.2, 'Fraction of the labelled examples that is held out, 0.1 to 0.3.'
 )
 SEEDS = flags.DEFINE_integer(
-    'seeds', None, 'Fresh paired replicates; as the budget allows where not given.', lower_bound=2
+    'seeds', None, 'Fresh paired replicates; as the budget allows where not given.', lower_bound=3
 )
 TRIALS = flags.DEFINE_integer(
     'trials', None, 'Settings tried an arm; as the budget allows where not given.', lower_bound=1
@@ -74,34 +77,40 @@ def main(arguments: list[str]) -> None:
     if len(arguments) > 1:
         raise app.UsageError(f'unexpected argument {arguments[1]!r}: flags start with --, as --data=digits')
     logging.set_verbosity(logging.WARNING)
-    try:
-        squeeze()
-    except ValueError as error:
-        if os.environ.get('OVERFIT_DEBUG'):
-            raise
-        print(f'squeeze: {error}', file=sys.stderr)
-        sys.exit(1)
-
-
-def squeeze() -> None:
-    """Loads, plans, runs, prints."""
     import jax
 
     if 'xla_force_host_platform_device_count' not in os.environ.get('XLA_FLAGS', ''):
-        jax.config.update('jax_num_cpu_devices', len(os.sched_getaffinity(0)))
+        jax.config.update('jax_num_cpu_devices', provenance.cores())
+    try:
+        study = prepared()
+        workdir = None if DRY_RUN.value else workdir_for(study.splits.name)
+    except ValueError as error:
+        print(f'squeeze: {error}', file=sys.stderr)
+        sys.exit(1)
+    if workdir is not None:
+        try:
+            run(study, workdir)
+        except KeyboardInterrupt:
+            kept = workdir / 'partial.json'
+            said = f'the arms measured so far are in {kept}' if kept.exists() else 'nothing was measured yet'
+            print(f'\nsqueeze: interrupted; {said}', file=sys.stderr)
+            sys.exit(130)
+
+
+def prepared():
+    """Loads the data and plans the study; says both."""
     from overfit.data import load
-    from overfit.study import report
     from overfit.study import squeeze as study_lib
-    from overfit.study.progress import Progress
 
     splits = load.load(DATA.value, label=LABEL.value, seed=SEED.value)
-    summary = load.describe(splits)
-    print(summary, flush=True)
-    default_size = None if os.path.exists(DATA.value) else min(200, len(splits.train.y))
+    print(load.describe(splits), flush=True)
+    size = TRAIN_SIZE.value
+    if size is None and (DATA.value == 'digits' or not pathlib.Path(DATA.value).expanduser().exists()):
+        size = min(STOCK_TRAIN_SIZE, len(splits.train.y))
     study = study_lib.prepare(
         splits,
         study_lib.Request(
-            train_size=TRAIN_SIZE.value or default_size,
+            train_size=size,
             validation=VALIDATION.value,
             techniques=TECHNIQUES.value,
             model=MODEL.value,
@@ -112,16 +121,23 @@ def squeeze() -> None:
         ),
     )
     print(study_lib.describe_plan(study), flush=True)
-    if DRY_RUN.value:
-        return
-    workdir = workdir_for(splits.name)
-    progress = Progress(study.plan.seconds)
+    return study
+
+
+def run(study, workdir: pathlib.Path) -> None:
+    """Runs the study, prints the table and where everything is."""
+    from overfit.study import report
+    from overfit.study import squeeze as study_lib
+    from overfit.study.progress import Progress
+
     about = {
         'command': shlex.join(['python', '-m', 'experiments.squeeze', *sys.argv[1:]]),
         'versions': provenance.versions(),
         'git': provenance.git_hash(),
+        'machine': provenance.machine(),
     }
-    results = study_lib.run(study, workdir, about, progress)
+    with contextlib.closing(Progress(study.plan.seconds)) as progress:
+        results = study_lib.run(study, workdir, about, progress)
     print('\n' + report.table(results))
     print(f'\n{workdir}/results.json, {workdir}/report.html')
     print(f"overfit.load('{workdir}/best').predict(x) classifies new examples.")

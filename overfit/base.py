@@ -223,6 +223,7 @@ class Examples(NamedTuple):
         y: `[N]` int32.
         classes: names, in the order of the labels.
         kind: `'image'` (`x` is `[N, H, W, C]`) or `'vector'` (`[N, F]`).
+        whole: the labels were whole numbers, not names; `classes` then spells them.
         columns: how the columns of a table became `x` (`data.table.Column`s); empty for other data.
     """
 
@@ -230,4 +231,5 @@ class Examples(NamedTuple):
     y: np.ndarray
     classes: tuple[str, ...]
     kind: str
+    whole: bool = False
     columns: tuple = ()

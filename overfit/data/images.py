@@ -17,7 +17,7 @@ def shrink(x: np.ndarray, *, longest: int = LONGEST) -> np.ndarray:
     the covered part (for whole factors: the mean of a block).
 
     Args:
-        x: `[N, H, W, C]`, `uint8` (rounded to the nearest) or float32.
+        x: `[N, H, W, C]`, integers (rounded to the nearest) or float32.
         longest: pixels.
 
     Returns:
@@ -33,7 +33,7 @@ def shrink(x: np.ndarray, *, longest: int = LONGEST) -> np.ndarray:
     for start in range(0, len(x), 256):
         block = x[start : start + 256].astype(np.float32)
         small = np.einsum('ih,nhwc,jw->nijc', rows, block, columns, optimize=True)
-        out[start : start + 256] = np.rint(small) if x.dtype == np.uint8 else small
+        out[start : start + 256] = np.rint(small) if x.dtype.kind in 'iu' else small
     return out
 
 

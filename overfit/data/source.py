@@ -100,6 +100,7 @@ def assemble(source: Source, name: str, where: str, *, seed: int) -> splits_lib.
             y=codes,
             classes=classes,
             kind='image' if source.x.ndim == 4 else 'vector',
+            whole=values.dtype.kind in 'iu' and all(name.lstrip('-').isdecimal() for name in classes),
             columns=source.columns,
         ),
         test=splits_lib.Holdout(source.x_test, codes_test),

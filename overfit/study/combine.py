@@ -20,7 +20,6 @@ CHEAP = (
     'label_smoothing',
     'max_norm',
 )
-LONGER = 2  # times the steps of a single arm: what is regularised in many ways at once overfits later
 
 
 class Effort(NamedTuple):
@@ -65,7 +64,7 @@ def combine(
         said: told of each decision, in words.
 
     Returns:
-        The combination.
+        The combination; its trials and steps are those of all tries together.
     """
     single = {
         t.arm.keys[0]: t for t in tuned if t.arm.members == 1 and not t.arm.refit and t.arm.restore_best
@@ -74,8 +73,13 @@ def combine(
 
     def attempt(keys, settings):
         arm = search.arm_of(keys, recipe)
-        return search.evaluate([arm], [settings], pool, labelled, protocol, progress=progress)[0]
+        steps = arm.stretch * protocol.steps
+        settings = [hyper._replace(steps=steps) for hyper in settings]
+        found = search.evaluate([arm], [settings], pool, labelled, protocol, progress=progress)[0]
+        spent.append(found)
+        return found
 
+    spent = []
     best = min([baseline, *single.values()], key=lambda t: t.score)
     textbook = [key for key in techniques.TEXTBOOK[pool.kind] if key in single]
     if len(textbook) > 1:
@@ -92,7 +96,7 @@ def combine(
         key for key in reversed(ranked) if key in best.arm.keys and single[key].score > baseline.score
     ]
     moves = [('without', key) for key in doubtful[: effort.tries // 2]] if len(best.arm.keys) > 1 else []
-    moves += [('with', key) for key in ranked]
+    moves += [('with', key) for key in ranked if ('without', key) not in moves]
     tries = effort.tries
     for move, key in moves:
         if tries == 0:
@@ -107,7 +111,7 @@ def combine(
         else:
             found = attempt(
                 tuple(k for k in best.arm.keys if k != key),
-                parted(best.hyper, single[key], protocol.seed, effort.trials),
+                parted(best.hyper, single[key], baseline, protocol.seed, effort.trials),
             )
         better = found.score < best.score
         said(
@@ -115,7 +119,10 @@ def combine(
             f'{"" if better else ", not taken"}'
         )
         best = found if better else best
-    return best
+    return best._replace(
+        trials=best.trials if best not in spent else sum(t.trials for t in spent),
+        member_steps=best.member_steps if best not in spent else sum(t.member_steps for t in spent),
+    )
 
 
 def percent(tuned: search.Tuned) -> str:
@@ -129,7 +136,7 @@ def textbook_settings(
     """The middle of every range first, then quasi-random settings in them."""
     space = dict(search.arm_of(keys, recipe).space)
     space |= {f: techniques.TEXTBOOK_SPACE[f] for f in space if f in techniques.TEXTBOOK_SPACE}
-    fixed = dict.fromkeys(CHEAP, 0.0) | {'steps': float(LONGER * protocol.steps)}
+    fixed = dict.fromkeys(CHEAP, 0.0)
     middle = {f: float(r.at(0.5)) if isinstance(r, spaces.Range) else r for f, r in space.items()}
     drawn = spaces.trials(space, count - 1, seed=protocol.seed)
     return [base.Hyper(**fixed | values) for values in [middle, *drawn]]
@@ -147,11 +154,15 @@ def joined(incumbent: base.Hyper, candidate: search.Tuned, seed: int, count: int
     return [both, *drawn][:count]
 
 
-def parted(incumbent: base.Hyper, candidate: search.Tuned, seed: int, count: int) -> list[base.Hyper]:
+def parted(
+    incumbent: base.Hyper, candidate: search.Tuned, baseline: search.Tuned, seed: int, count: int
+) -> list[base.Hyper]:
     """Settings of a combination without one of its techniques: the same numbers, then others around them."""
     fields = [f for f in candidate.arm.space if f != 'learning_rate']
     rest = incumbent._replace(**dict.fromkeys(fields, 0.0))
-    drawn = spaces.trials(_near(incumbent), max(1, count - 1), seed=seed)
+    if 'optimizer' in candidate.arm.groups:
+        rest = rest._replace(learning_rate=baseline.hyper.learning_rate)
+    drawn = spaces.trials(_near(rest), max(1, count - 1), seed=seed)
     return [rest, *[rest._replace(**values) for values in drawn]][:count]
 
 

@@ -38,9 +38,9 @@ class Ledger(NamedTuple):
             self._judge(row, float(p))
         return rows
 
-    def row(self, tuned: search.Tuned, measured: measure.Measured) -> dict:
-        """One row; its p-value stands alone."""
-        row = {
+    def plain(self, tuned: search.Tuned, measured: measure.Measured) -> dict:
+        """The baseline's row: what was trained and how it did, compared with nothing."""
+        return {
             'technique': tuned.arm.label,
             'recipe': describe(tuned.arm.recipe, self.shape),
             'hyper': present(tuned.hyper),
@@ -49,13 +49,20 @@ class Ledger(NamedTuple):
             'frozen': tuned.frozen + measured.frozen,
             'test_error': stats.interval(measured.wrong)._asdict(),
         }
-        if not tuned.arm.keys:
-            return row
+
+    def row(self, tuned: search.Tuned, measured: measure.Measured) -> dict:
+        """A row compared with the baseline; its p-value stands alone."""
+        row = self.plain(tuned, measured)
         sizes = sorted(self.curve)
         row['difference'] = stats.paired_difference(measured.wrong, self.baseline)._asdict()
-        row['labels_worth'] = size_curve.labels_worth(
-            np.stack([self.curve[s] for s in sizes]), sizes, self.train_size, measured.wrong
-        )._asdict()
+        worth = size_curve.LabelsWorth(None, None, None, False)  # a curve of one point tells nothing
+        if len(sizes) > 1:
+            curve = np.stack([self.curve[s] for s in sizes])
+            worth = size_curve.labels_worth(curve, sizes, self.train_size, measured.wrong)
+            if (measured.wrong == self.baseline).all():
+                # No difference seen is no certainty that there is none.
+                worth = worth._replace(low=1 / size_curve.LARGEST_WORTH, high=size_curve.LARGEST_WORTH)
+        row['labels_worth'] = worth._asdict()
         return self._judge(row, row['difference']['p'])
 
     @staticmethod
@@ -74,7 +81,8 @@ def describe(recipe: base.Recipe, shape: tuple[int, ...]) -> str:
         channels = model.channels or models.channels_for(*shape[:2])
     layers = [*(f'conv {c}' for c in channels), *map(str, model.widths)]
     functions = [recipe.loss, recipe.optimizer, recipe.initializer, *recipe.augment]
-    names = [getattr(f, '__name__', None) or f.apply.__name__.strip('_') for f in functions]
+    names = [getattr(f, '__name__', None) or f.apply.__name__ for f in functions]
+    names = [name.strip('_').removesuffix('_apply') for name in names]
     norm = ', batch norm' if model.batch_norm else ''
     return (
         f'{type(model).__name__} {"-".join(layers)} {checkpoint.activation_name(model.activation)}{norm}; '

@@ -16,17 +16,16 @@ class Measured(NamedTuple):
 
     Attributes:
         wrong: `[R, N]` bool: test example misclassified by the replicate's model.
-        curve: `[R, evaluations, 5]`, see `population.Trained` (of the first net of an ensemble).
+        curve: `[R, evaluations, 5]`, see `population.Trained`, of the first net of an ensemble; NaN after
+            the end of a shorter one.
         member_steps: training steps in all.
         frozen: members whose loss became infinite.
-        probabilities: `[N, classes]` of the first replicate, for looking at examples.
     """
 
     wrong: np.ndarray
     curve: np.ndarray
     member_steps: int
     frozen: int
-    probabilities: np.ndarray
 
 
 class Replicate(NamedTuple):
@@ -111,13 +110,13 @@ def measure(
 def _test(tuned, trained, holdout, replicates):
     probabilities = average(tuned.arm.recipe.model, trained, holdout.x, tuned.arm.members)
     curves = [t.curve for t in trained[:: tuned.arm.members]]
-    shortest = min(len(c) for c in curves)
+    longest = max(len(c) for c in curves)
+    curves = [np.pad(c, ((0, longest - len(c)), (0, 0)), constant_values=np.nan) for c in curves]
     return Measured(
         holdout.wrong(probabilities.argmax(-1)),
-        np.stack([c[:shortest] for c in curves]),
+        np.stack(curves),
         sum(t.steps for t in trained),
         sum(not t.finite for t in trained),
-        probabilities[0],
     )
 
 

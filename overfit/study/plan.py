@@ -7,14 +7,15 @@ import jax
 import numpy as np
 
 from overfit import base
-from overfit.study import combine, search, techniques
-from overfit.train import layout
+from overfit.study import search, techniques
+from overfit.train import layout, population
 
 # Measured on a core with AVX-512; only the plan's estimate hangs on them, never a result.
 FLOPS_PER_DEVICE = 75e9
 STEP_OVERHEAD = 10e-6
 AUGMENT_PER_VALUE = 4e-9
 COMPILE_MLP, COMPILE_CNN, COMPILE_REST = 2.0, 4.5, 10.0
+REFERENCE, MOST_REFERENCES = 0.4, 30.0
 
 
 class Level(NamedTuple):
@@ -68,6 +69,7 @@ class Plan(NamedTuple):
         members: nets in all.
         programs: compiled programs of training.
         megabytes: estimated peak memory.
+        reference_replicates: on which scikit-learn's references are measured; 0: they would take too long.
         cut: sentences that say what is less than the standard.
     """
 
@@ -79,6 +81,7 @@ class Plan(NamedTuple):
     members: int
     programs: int
     megabytes: float
+    reference_replicates: int
     cut: tuple[str, ...]
 
 
@@ -118,6 +121,7 @@ def make(
     fitting = [p for p in plans if sum(p.seconds.values()) <= 60 * allowed]
     chosen = fitting[-1] if fitting else plans[0]
     cut = []
+    asked = {'trials': trials, 'replicates': replicates}
     for field, what in (
         ('trials', 'trials an arm'),
         ('folds', 'folds a trial'),
@@ -127,11 +131,13 @@ def make(
         ('nets', 'nets in the final average'),
     ):
         have, usual = getattr(chosen.level, field), getattr(STANDARD, field)
-        if have < usual:
-            cut.append(f'{have} {what} instead of {usual}')
+        if have < usual and not asked.get(field):
+            cut.append(f'{what}: {have} instead of {usual}')
+    if not chosen.reference_replicates:
+        cut.append("no references: scikit-learn's cross-validated SVM would take too long at this size")
     if not fitting:
         minutes = sum(chosen.seconds.values()) / 60
-        cut.append(f'even so about {minutes:.0f} min are needed, more than the {allowed:g} allowed')
+        cut.append(f'even so about {minutes:.1f} min are needed, more than the {allowed:g} allowed')
     return chosen._replace(cut=tuple(cut))
 
 
@@ -143,7 +149,7 @@ def _at(level, pool, arms, train_size, validation, seed, trials, replicates):
     steps = eval_every * round(steps / eval_every)
     smallest = max(2 * len(pool.classes), train_size // 4)
     sizes = {max(smallest, int(train_size * f)) for f in (0.25, 0.5, 1, 2, 4)} | {train_size}
-    sizes = tuple(sorted(s for s in sizes if s <= len(pool.y)))
+    sizes = tuple(sorted(s for s in sizes if s <= min(len(pool.y), population.MOST_EXAMPLES)))
     largest = sizes[-1]
     protocol = search.Protocol(
         train_size=train_size,
@@ -157,11 +163,19 @@ def _at(level, pool, arms, train_size, validation, seed, trials, replicates):
         seed=seed,
     )
     shape = pool.x.shape[1:]
-    costs = [_seconds_a_step(arm.recipe, shape) for arm in arms]
+    costs = [arm.stretch * _seconds_a_step(arm.recipe, shape) for arm in arms]
     textbook = [key for key in techniques.TEXTBOOK[pool.kind] if any(key in arm.keys for arm in arms)]
-    combined = _seconds_a_step(search.arm_of(textbook, arms[0].recipe).recipe, shape)
+    together = search.arm_of(textbook, arms[0].recipe)
+    combined = _seconds_a_step(together.recipe, shape)
+    stretch = {
+        'tuning': 1.0,
+        'measuring': 1.0,
+        'data-size curve': float(np.mean([max(1.0, s / train_size) for s in sizes])),
+        'combining': together.stretch,
+        'final': together.stretch / (1 - validation),
+    }
     searched = {
-        (arm.recipe, tuple(arm.space.items()), arm.restore_best): c
+        (arm.recipe, tuple(arm.space.items()), arm.restore_best, arm.stretch): c
         for arm, c in zip(arms, costs, strict=True)
     }
     nets = [arm.members for arm in arms]
@@ -169,8 +183,8 @@ def _at(level, pool, arms, train_size, validation, seed, trials, replicates):
         'tuning': sum(searched.values()) * protocol.trials * protocol.folds,
         'measuring': sum(c * n for c, n in zip(costs, nets, strict=True)) * protocol.replicates,
         'data-size curve': costs[0] * (len(sizes) - 1) * protocol.replicates,
-        'combining': combined * combine.LONGER * (level.tries + 2) * level.try_trials * protocol.folds,
-        'final': combined * combine.LONGER * level.nets * (protocol.replicates + 1) / (1 - validation),
+        'combining': combined * (level.tries + 2) * level.try_trials * protocol.folds,
+        'final': combined * level.nets * (protocol.replicates + 1),
     }
     counts = {
         'tuning': len(searched) * protocol.trials * protocol.folds,
@@ -179,14 +193,16 @@ def _at(level, pool, arms, train_size, validation, seed, trials, replicates):
         'combining': (level.tries + 2) * level.try_trials * protocol.folds,
         'final': level.nets * (protocol.replicates + 1),
     }
-    stretch = {'combining': combine.LONGER, 'final': combine.LONGER / (1 - validation)}
     recipes = {arm.recipe._replace(initializer=None): arm for arm in arms}
     compiling = sum(COMPILE_CNN if hasattr(r.model, 'channels') else COMPILE_MLP for r in recipes)
     recompiling = COMPILE_CNN if 'convolution' in textbook else COMPILE_MLP
-    seconds = {phase: s * steps for phase, s in runs.items()}
+    seconds = {phase: s * steps * stretch[phase] for phase, s in runs.items()}
     seconds['tuning'] += compiling
     seconds['combining'] += (1 + level.tries / 2) * recompiling
-    seconds['references'] = COMPILE_REST + protocol.replicates * (train_size / 200) ** 2 * 0.8
+    one = REFERENCE * max(0.5, train_size / 200) ** 2 * np.sqrt(np.prod(shape) / 64)
+    compared = min(protocol.replicates, int(max(MOST_REFERENCES, 0.1 * sum(seconds.values())) / one))
+    compared = compared if compared > 1 else 0
+    seconds['references'] = COMPILE_REST + compared * one
     places = [layout.lanes_for(r, pool, base.Hyper()) for r in recipes]
     weights = [layout.weights_of(r.model, shape) for r in recipes]
     megabytes = (
@@ -196,11 +212,12 @@ def _at(level, pool, arms, train_size, validation, seed, trials, replicates):
         protocol,
         level,
         sizes,
-        {phase: round(n * steps * stretch.get(phase, 1)) for phase, n in counts.items()},
+        {phase: round(n * steps * stretch[phase]) for phase, n in counts.items()},
         seconds,
         sum(counts.values()),
         len(recipes),
         float(megabytes + pool.x.nbytes * len(jax.local_devices()) / 2**20),
+        compared,
         (),
     )
 

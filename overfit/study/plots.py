@@ -201,11 +201,14 @@ def learning(curves: Mapping[str, Mapping[str, np.ndarray]], name: str) -> str:
     steps = np.asarray(curves[name]['steps'])
     ends = {}
     for part, tone, style in (('validation', 'helps', '-'), ('train', 'hurts', '--')):
+        if not np.isfinite(curves[name][f'{part}_error']).any():
+            continue
         known, low, mean, high = _band(curves[name][f'{part}_error'])
         ax.fill_between(steps[known], low, high, color=COLORS[tone], alpha=0.18, linewidth=0)
         ax.plot(steps[known], mean, style, color=COLORS[tone])
         ends[part] = mean[-1]
-    top = max(_band(c[f'{part}_error'])[3].max() for c in curves.values() for part in ('train', 'validation'))
+    drawn = [c[f'{part}_error'] for c in curves.values() for part in ('train', 'validation')]
+    top = max([_band(errors)[3].max() for errors in drawn if np.isfinite(errors).any()], default=1)
     ax.set_yscale('function', functions=(lambda x: np.sqrt(np.maximum(x, 0)), np.square))
     ax.set_ylim(0, max(top, 1))
     ticks = [tick for tick in (0, 1, 5, 10, 20, 40, 60, 80, 100) if tick <= max(top, 1)]
@@ -216,10 +219,9 @@ def learning(curves: Mapping[str, Mapping[str, np.ndarray]], name: str) -> str:
     ax.tick_params(length=0)
     ax.spines['left'].set_visible(False)
     ax.set_xlabel('training steps')
-    alt = (
-        f'Learning curves, {name}: after {steps[-1]} steps the training error is {ends["train"]:.1f} %, '
-        f'the validation error {ends["validation"]:.1f} %.'
-    )
+    said = [f'the {part} error is {end:.1f} %' for part, end in ends.items()]
+    alt = f'Learning curves, {name}: after {steps[-1]:.0f} steps {", ".join(said)}'
+    alt += '.' if 'validation' in ends else '; nothing was held out.'
     return svg(ax.figure, f'learning-{name}', alt)
 
 

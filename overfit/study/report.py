@@ -16,11 +16,11 @@ from overfit.study.wording import headline, table
 __all__ = ['Material', 'headline', 'table', 'write_html', 'write_json']
 
 ORDER = (
-    'command', 'versions', 'git', 'seed', 'seconds', 'total', 'compile', 'data', 'name', 'kind', 'train',
-    'test', 'classes', 'sha256', 'summary', 'plan', 'baseline', 'arms', 'squeezed', 'best', 'references',
-    'size_curve', 'search_optimism', 'technique', 'recipe', 'hyper', 'trials', 'member_steps', 'path', 'size',
-    'test_error', 'members', 'difference', 'labels_worth', 'verdict', 'factor', 'mean', 'low', 'high', 'n',
-    'p', 'p_adjusted', 'extrapolated',
+    'command', 'versions', 'git', 'machine', 'seed', 'seconds', 'total', 'compile', 'data', 'name', 'kind',
+    'train', 'test', 'classes', 'sha256', 'summary', 'plan', 'baseline', 'arms', 'squeezed', 'best',
+    'references', 'size_curve', 'search_optimism', 'technique', 'recipe', 'hyper', 'trials', 'member_steps',
+    'path', 'size', 'test_error', 'members', 'difference', 'labels_worth', 'verdict', 'factor', 'mean', 'low',
+    'high', 'n', 'p', 'p_adjusted', 'extrapolated',
 )  # fmt: skip
 RANK = {name: rank for rank, name in enumerate(ORDER)}
 

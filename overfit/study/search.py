@@ -13,19 +13,6 @@ from overfit.data import splits
 from overfit.study import spaces, techniques
 from overfit.train import population
 
-# Fields that cost a program next to nothing where they are 0: while combining they are always present,
-# so that what is tried next seldom needs another compilation.
-CHEAP = (
-    'momentum',
-    'cosine',
-    'weight_decay',
-    'l2',
-    'dropout',
-    'input_dropout',
-    'label_smoothing',
-    'max_norm',
-)
-
 
 class Arm(NamedTuple):
     """A recipe to be tuned: the baseline with some techniques.
@@ -37,6 +24,7 @@ class Arm(NamedTuple):
         members: nets to average.
         refit: train on all labels.
         restore_best: keep the best weights.
+        stretch: times the protocol's steps.
     """
 
     keys: tuple[str, ...]
@@ -45,12 +33,16 @@ class Arm(NamedTuple):
     members: int = 1
     refit: bool = False
     restore_best: bool = True
+    stretch: float = 1.0
 
     @property
     def label(self) -> str:
         if not self.keys:
             return techniques.BASELINE.label
-        return ' + '.join(techniques.TECHNIQUES[key].label for key in self.keys)
+        labels = {key: techniques.TECHNIQUES[key].label for key in self.keys}
+        if 'ensemble' in labels:
+            labels['ensemble'] = f'average of {self.members} nets'
+        return ' + '.join(labels.values())
 
     @property
     def groups(self) -> set[str]:
@@ -124,12 +116,13 @@ def arm_of(keys: Sequence[str], baseline: base.Recipe) -> Arm:
         members=max([t.members for t in chosen], default=1),
         refit=any(t.refit for t in chosen),
         restore_best=all(t.restore_best for t in chosen),
+        stretch=max([t.stretch for t in chosen], default=1.0),
     )
 
 
 def score(error: float, loss: float) -> float:
     """What selection minimises: the validation error, and among near-equals the lower cross-entropy."""
-    return error + 0.02 * loss
+    return error + 1e-3 * loss
 
 
 def search(
@@ -152,15 +145,11 @@ def search(
     Returns:
         One `Tuned` an arm, in order.
     """
-    settings = [
-        [_hyper(values, protocol) for values in spaces.trials(arm.space, protocol.trials, seed=protocol.seed)]
-        for arm in arms
-    ]
+    settings = []
+    for arm in arms:
+        drawn = spaces.trials(arm.space, protocol.trials, seed=protocol.seed)
+        settings.append([base.Hyper(**values, steps=float(arm.stretch * protocol.steps)) for values in drawn])
     return evaluate(arms, settings, pool, labelled, protocol, progress=progress)
-
-
-def _hyper(values, protocol):
-    return base.Hyper(**{'steps': float(protocol.steps)} | values)
 
 
 def evaluate(
@@ -207,7 +196,7 @@ def evaluate(
     for arm, hypers in zip(arms, settings, strict=True):
         groups = [trained[where[arm.recipe, h, arm.restore_best] :][: len(folds)] for h in hypers]
         scores = [np.mean([score(t.error, t.loss) if t.finite else 1e9 for t in group]) for group in groups]
-        best = int(np.argmin(scores))
+        best = choose(scores, [h.learning_rate for h in hypers], [all(t.finite for t in g) for g in groups])
         results.append(
             Tuned(
                 arm,
@@ -221,6 +210,27 @@ def evaluate(
             )
         )
     return results
+
+
+def choose(scores: Sequence[float], rates: Sequence[float], finite: Sequence[bool]) -> int:
+    """The best setting at a safe distance from divergence.
+
+    A rate that trained on every fold can diverge on the next replicate, so a setting whose rate is above
+    half of the smallest rate that diverged is taken only where nothing else is left.
+
+    Args:
+        scores: of each setting, lower is better.
+        rates: learning rate of each.
+        finite: whether all its members stayed finite.
+
+    Returns:
+        The number of the setting.
+    """
+    scores, rates, finite = np.asarray(scores), np.asarray(rates), np.asarray(finite)
+    unsafe = rates[~finite].min(initial=np.inf)
+    safe = finite & (rates <= unsafe / 2)
+    allowed = safe if safe.any() else finite if finite.any() else np.ones_like(finite)
+    return int(np.flatnonzero(allowed)[scores[allowed].argmin()])
 
 
 def fold_count(validation: float) -> int:

@@ -31,7 +31,7 @@ class PowerLaw(NamedTuple):
 class LabelsWorth(NamedTuple):
     """Times as many labels as the baseline would need to do as well as the arm, with a 95 % interval.
 
-    All three are finite and within `[1 / LARGEST_WORTH, LARGEST_WORTH]`; a value at an end means "or beyond".
+    All three are within `[1 / LARGEST_WORTH, LARGEST_WORTH]`, an end meaning "or beyond"; or `None`, unknown.
 
     Attributes:
         factor: above 1 where the technique helps, below 1 where it hurts.
@@ -40,9 +40,9 @@ class LabelsWorth(NamedTuple):
         extrapolated: whether `factor` lies outside of the measured sizes.
     """
 
-    factor: float
-    low: float
-    high: float
+    factor: float | None
+    low: float | None
+    high: float | None
     extrapolated: bool
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from overfit import base
+from overfit.data import load
 from overfit.data import splits as splits_lib
 from overfit.study import combine, measure, references, report, search, stats, techniques
 from overfit.study import ledger as ledger_lib
@@ -78,9 +79,16 @@ def prepare(splits: splits_lib.Splits, request: Request) -> Study:
     size = len(pool.y) if request.train_size is None else request.train_size
     possible = techniques.applicable(pool.kind, request.model)
     chosen = list(possible) if request.techniques is None else list(dict.fromkeys(request.techniques))
+    if not chosen:
+        raise ValueError(f'--techniques is empty; choose among {", ".join(possible)}')
     for key in chosen:
         if key not in possible:
             raise ValueError(f'--techniques={key} does not apply here; these do: {", ".join(possible)}')
+    if size > population.MOST_EXAMPLES:
+        raise ValueError(
+            f'--train_size={size:,} is more than the {population.MOST_EXAMPLES:,} that a replicate may have: '
+            'this is for small data, use a smaller --train_size'
+        )
     baseline = techniques.baseline_recipe(len(pool.classes), request.model)
     arms = tuple(search.arm_of(keys, baseline) for keys in [(), *[(key,) for key in chosen]])
     labelled = splits_lib.subset(pool.y, size, seed=request.seed)
@@ -116,7 +124,7 @@ def run(study: Study, workdir: pathlib.Path, about: dict, progress: Progress) ->
     Args:
         study: from `prepare`.
         workdir: an existing folder.
-        about: `command`, `versions` and `git`, for the record.
+        about: `command`, `versions`, `git` and `machine`, for the record.
         progress: told of every phase.
 
     Returns:
@@ -133,16 +141,38 @@ def run(study: Study, workdir: pathlib.Path, about: dict, progress: Progress) ->
     curve = {protocol.train_size: measured[0].wrong}
     with progress.phase('data-size curve', steps['data-size curve']) as advance:
         others = [s for s in study.plan.sizes if s != protocol.train_size]
-        for size, one in zip(
-            others,
-            measure.measure(
-                [baseline] * len(others), pool, holdout, protocol, sizes=others, progress=advance
-            ),
-            strict=True,
-        ):
-            curve[size] = one.wrong
+        tuned_for = [at_size(baseline, size / protocol.train_size) for size in others]
+        curve |= {
+            size: one.wrong
+            for size, one in zip(
+                others,
+                measure.measure(tuned_for, pool, holdout, protocol, sizes=others, progress=advance),
+                strict=True,
+            )
+        }
     ledger = ledger_lib.Ledger(curve, protocol.train_size, measured[0].wrong, pool.x.shape[1:])
     arms = ledger.rows(tuned[1:], measured[1:])
+    validated = round(protocol.train_size * min(1, protocol.folds * protocol.validation))
+    results = {
+        **about,
+        'seed': protocol.seed,
+        'data': {
+            'name': study.splits.name,
+            'kind': pool.kind,
+            'train': protocol.train_size,
+            'test': len(holdout),
+            'classes': len(pool.classes),
+            'sha256': study.splits.sha256,
+        },
+        'plan': list(study.plan.cut),
+        'baseline': ledger.plain(baseline, measured[0]),
+        'arms': arms,
+        'size_curve': [
+            {'size': size, 'test_error': stats.interval(curve[size])._asdict()} for size in sorted(curve)
+        ],
+        'search_optimism': optimism(tuned, measured, validated),
+    }
+    report.write_json(results, workdir / 'partial.json')  # stays where the run ends early
     progress.say(partial_table(arms))
     with progress.phase('combining', steps['combining']) as advance:
         combined = combine.combine(
@@ -156,71 +186,64 @@ def run(study: Study, workdir: pathlib.Path, about: dict, progress: Progress) ->
             progress=advance,
             said=progress.say,
         )
-    finished = finish(combined, level.nets)
+    finished = finish(combined, level.nets, [key for arm in study.arms for key in arm.keys])
     with progress.phase('final', steps['final']) as advance:
         last = measure.measure([finished], pool, holdout, protocol, progress=advance)[0]
         nets = train_final(finished, pool, study.labelled, protocol, advance)
     best = save_best(workdir / 'best', finished, nets, pool, about, protocol)
     probabilities = best.predict_proba(holdout.x)
     wrong = holdout.wrong(probabilities.argmax(-1))
-    with progress.phase('references', protocol.replicates, ' replicates') as advance:
+    with progress.phase('references', study.plan.reference_replicates, ' replicates') as advance:
         compared = references.measure(
-            pool, holdout, protocol, replicates=protocol.replicates, progress=advance
+            pool, holdout, protocol, replicates=study.plan.reference_replicates, progress=advance
         )
 
-    results = {
-        **about,
-        'seed': protocol.seed,
-        'data': {
-            'name': study.splits.name,
-            'kind': pool.kind,
-            'train': protocol.train_size,
-            'test': len(holdout),
-            'classes': len(pool.classes),
-            'sha256': study.splits.sha256,
-        },
-        'plan': list(study.plan.cut),
-        'baseline': ledger.row(baseline, measured[0]),
-        'arms': arms,
+    results |= {
         'squeezed': ledger.row(finished, last),
         'best': {
             'path': 'best',
             'test_error': 100 * float(wrong.mean()),
+            'wrong': int(wrong.sum()),
             'members': len(nets),
         },
         'references': compared,
-        'size_curve': [
-            {'size': size, 'test_error': stats.interval(curve[size])._asdict()} for size in sorted(curve)
-        ],
-        'search_optimism': optimism(tuned, measured),
-    }
-    results['seconds'] = {
-        'total': progress.elapsed,
-        'compile': progress.compile_seconds,
-        'train': progress.train_seconds,
+        'seconds': {
+            'total': progress.elapsed,
+            'compile': progress.compile_seconds,
+            'train': progress.train_seconds,
+        },
     }
     report.write_json(results, workdir / 'results.json')
+    (workdir / 'partial.json').unlink()
     material = report.Material(
         curves={'baseline': learning_curve(measured[0]), 'squeezed': learning_curve(last)},
         confusion=confusion(holdout.reveal(), probabilities),
         classes=pool.classes,
         mistakes=mistakes(holdout, probabilities),
-        summary=about.get('summary', ''),
+        summary=load.describe(study.splits),
         notes=study.splits.notes,
     )
     report.write_html(results, material, workdir / 'report.html')
     return results
 
 
-def finish(combined: search.Tuned, nets: int) -> search.Tuned:
+def at_size(tuned: search.Tuned, factor: float) -> search.Tuned:
+    """The same setting for more labels: as many epochs, so more steps; for fewer labels as many steps."""
+    return tuned._replace(hyper=tuned.hyper._replace(steps=max(1.0, factor) * tuned.hyper.steps))
+
+
+def finish(combined: search.Tuned, nets: int, allowed: Sequence[str]) -> search.Tuned:
     """Puts the last two techniques on a combination: refit on all labels, average several nets.
 
     Neither can be judged on held-out examples (nothing is held out any more), so they are not chosen by
-    the search but always taken; the ledger has a row for each, and the whole is measured as it is.
+    the search but taken wherever they are among the techniques allowed; the ledger has a row for each,
+    and the whole is measured as it is.
     """
-    added = tuple(key for key in ('refit', 'ensemble') if key not in combined.arm.keys)
-    arm = combined.arm._replace(keys=combined.arm.keys + added, members=nets, refit=True)
-    return combined._replace(arm=arm)
+    refit, several = 'refit' in allowed, 'ensemble' in allowed and nets > 1
+    keys = combined.arm.keys + ('refit',) * refit + ('ensemble',) * several
+    return combined._replace(
+        arm=combined.arm._replace(keys=keys, members=nets if several else 1, refit=refit)
+    )
 
 
 def train_final(finished, pool, labelled, protocol, advance) -> list[population.Trained]:
@@ -247,14 +270,19 @@ def save_best(path, finished, nets, pool, about, protocol) -> checkpoint.Predict
     return checkpoint.load(path)
 
 
-def optimism(tuned: Sequence[search.Tuned], measured: Sequence[measure.Measured]) -> dict | None:
-    """Test minus validation error of the winners, over the arms of which a setting survived."""
-    known = [(t, m) for t, m in zip(tuned, measured, strict=True) if np.isfinite(t.error)]
-    if len(known) < 2:
+def optimism(
+    tuned: Sequence[search.Tuned], measured: Sequence[measure.Measured], validated: int
+) -> dict | None:
+    """Optimism of the search, over arms that were measured as they were searched; `None` without any."""
+    known = [
+        (t, m)
+        for t, m in zip(tuned, measured, strict=True)
+        if np.isfinite(t.error) and t.arm.members == 1 and not t.arm.refit
+    ]
+    if not known:
         return None
-    return stats.search_optimism(
-        [100 * t.error for t, _ in known], [100 * m.wrong.mean() for _, m in known]
-    )._asdict()
+    errors, wrong = [t.error for t, _ in known], np.mean([m.wrong for _, m in known], axis=0)
+    return stats.search_optimism(100 * np.array(errors), wrong, validated)._asdict()
 
 
 def partial_table(rows: Sequence[dict]) -> str:
@@ -270,7 +298,7 @@ def partial_table(rows: Sequence[dict]) -> str:
 def learning_curve(measured: measure.Measured) -> dict[str, np.ndarray]:
     """Training and validation error in percent, `[R, S]`, at `[S]` steps."""
     return {
-        'steps': measured.curve[0, :, 0],
+        'steps': np.nanmax(measured.curve[:, :, 0], axis=0),
         'train_error': 100 * measured.curve[:, :, 2],
         'validation_error': 100 * measured.curve[:, :, 4],
     }
@@ -309,6 +337,11 @@ def describe_plan(study: Study) -> str:
         f'{plan.members:,} nets, {steps / 1e6:.1f} million training steps, {plan.programs} programs; '
         f'about {sum(plan.seconds.values()) / 60:.1f} min and {plan.megabytes / 1024:.1f} GiB',
     ]
+    if 2 * protocol.train_size > len(study.splits.train.y):
+        lines.append(
+            'replicates share most of their labelled examples: intervals hold for other splits, initial '
+            'weights and test examples, less so for other labelled examples'
+        )
     if plan.cut:
         lines.append(f'to fit the budget: {"; ".join(plan.cut)}')
     return '\n'.join(lines)

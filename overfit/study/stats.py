@@ -221,25 +221,28 @@ def verdict(difference: Difference, p_adjusted: float) -> str:
     return 'helps' if difference.mean < 0 else 'hurts'
 
 
-def search_optimism(validation_errors: Sequence[float], test_errors: Sequence[float]) -> Interval:
-    """By how much the winners' validation error flatters: mean of test minus validation, with its t interval.
+def search_optimism(validation_errors: Sequence[float], wrong: np.ndarray, validated: int) -> Interval:
+    """By how much the winners' validation error flatters: mean of test minus validation error over the arms.
+
+    All arms are validated on the same labelled examples and tested on the same test set, so arms are no
+    independent units: the interval joins the binomial error of the validation examples with the crossed
+    error of replicates and test examples, as if all arms erred on the same examples (cautious).
 
     Args:
         validation_errors: `[A]`, percent, of each arm's winner as the search saw it.
-        test_errors: `[A]`, percent, of the same winners on fresh replicates.
+        wrong: `[R, N]` share of the arms that misclassify a test example in a replicate.
+        validated: number of labelled examples that the search validated on.
 
     Returns:
         Interval in percentage points, `n` = A; positive where the search was optimistic.
 
-    Raises:
-        ValueError: fewer than 2 arms.
-
     Cawley and Talbot, "On over-fitting in model selection", JMLR 2010, section 5.
     """
-    gaps = np.asarray(test_errors, np.float64) - np.asarray(validation_errors, np.float64)
-    chex.assert_rank(gaps, 1)
-    if len(gaps) < 2:
-        raise ValueError(f'{len(gaps)} arm(s) give no interval of the search optimism: give at least 2.')
-    half = special.stdtrit(len(gaps) - 1, 0.975) * gaps.std(ddof=1) / np.sqrt(len(gaps))
-    mean = float(gaps.mean())
-    return Interval(mean, mean - float(half), mean + float(half), len(gaps))
+    errors = np.asarray(validation_errors, np.float64) / 100
+    chex.assert_rank(errors, 1)
+    test, variance, _ = _mean_and_variance(np.asarray(wrong, np.float64))
+    seen = float(errors.mean())
+    pseudo = (seen * validated + 2) / (validated + 4)  # Agresti and Coull 1998: no certainty at 0 errors
+    half = special.ndtri(0.975) * np.sqrt(variance + pseudo * (1 - pseudo) / validated)
+    gap = test - seen
+    return Interval(100 * gap, 100 * (gap - float(half)), 100 * (gap + float(half)), len(errors))

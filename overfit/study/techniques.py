@@ -24,6 +24,7 @@ class Technique(NamedTuple):
         members: nets whose probabilities are averaged.
         refit: train on all labels, for the number of steps that validation chose.
         restore_best: keep the best weights rather than the last.
+        stretch: times the steps of the others.
     """
 
     label: str
@@ -35,6 +36,7 @@ class Technique(NamedTuple):
     members: int = 1
     refit: bool = False
     restore_best: bool = True
+    stretch: float = 1.0
 
 
 def _model(**fields):
@@ -213,6 +215,7 @@ TECHNIQUES = {
         'image',
     ),
     # use of the labels
+    'longer': Technique('twice the steps', 'steps', 'Srivastava 2014', stretch=2.0),
     'last_weights': Technique(
         'no early stopping: last weights', 'stopping', 'Prechelt 1998', restore_best=False
     ),
@@ -231,8 +234,9 @@ TEXTBOOK = {
         'cosine',
         'dropout',
         'label_smoothing',
+        'longer',
     ),
-    'vector': ('adamw', 'cosine', 'dropout', 'label_smoothing', 'weight_decay'),
+    'vector': ('adamw', 'cosine', 'dropout', 'label_smoothing', 'weight_decay', 'longer'),
 }
 TEXTBOOK_SPACE = {
     'learning_rate': spaces.Range(1e-3, 1e-2, 'log'),

@@ -24,6 +24,11 @@ def by_effect(results: Results) -> list[Mapping[str, Any]]:
     return sorted(results['arms'], key=lambda arm: arm['difference']['mean'])
 
 
+def everything(results: Results) -> list[Mapping[str, Any]]:
+    """Returns all rows: baseline, arms, squeezed model."""
+    return [results['baseline'], *results['arms'], results['squeezed']]
+
+
 def decimals(results: Results) -> int:
     """Returns how many decimals a percentage of these results gets."""
     return 1 if results['baseline']['test_error']['mean'] >= 2 else 2
@@ -161,6 +166,10 @@ def remarks(results: Results) -> list[str]:
         "optimism of the search: the winner's test error minus its validation error is "
         f'{signed(optimism["mean"], digits)} {_bounds(optimism, digits)} points'
     )
+    frozen = {a['technique']: a['frozen'] for a in everything(results) if a.get('frozen')}
+    if frozen:
+        listed = ', '.join(f'{name} {count}' for name, count in frozen.items())
+        lines.append(f'nets that diverged and were stopped there: {listed}')
     best = results.get('best')
     if best:
         low, high = _wilson(best['test_error'], results['data']['test'])
@@ -172,12 +181,15 @@ def remarks(results: Results) -> list[str]:
 
 def footnotes(results: Results) -> list[str]:
     """Returns lines that say how to read the table, and what was cut from the plan."""
-    worth = 'worth in labels: how many times as many labels the baseline needs for the same error'
+    worth = (
+        'worth in labels: how many times as many labels the baseline, at the setting found here, needs '
+        'for the same error'
+    )
     if any(row['worth'].endswith('extrapolated') for row in rows(results)):
         worth += '; extrapolated: beyond the sizes measured, by a fitted power law'
     return [
         '± and [ ]: 95 % intervals; differences are paired, over the same replicates; '
-        f'p: adjusted for {len(results["arms"])} comparisons (Holm)',
+        f"p: adjusted for {len(results['arms'])} comparisons (Holm), the squeezed model's alone",
         worth,
         *results.get('plan', ()),
     ]

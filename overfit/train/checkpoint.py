@@ -32,6 +32,7 @@ class Predictor(NamedTuple):
         kind: `'image'` or `'vector'`.
         shape: of one input, as the nets take it.
         columns: of the table that it was trained on, if it was.
+        whole: labels are whole numbers.
     """
 
     model: object
@@ -40,6 +41,7 @@ class Predictor(NamedTuple):
     kind: str
     shape: tuple[int, ...]
     columns: tuple[table.Column, ...] = ()
+    whole: bool = False
 
     def predict_proba(self, x: np.ndarray | str | os.PathLike) -> np.ndarray:
         """Returns class probabilities.
@@ -74,11 +76,7 @@ class Predictor(NamedTuple):
     @property
     def labels(self) -> np.ndarray:
         """`[classes]` labels as in the training data."""
-        try:
-            numbers = np.array([int(name) for name in self.classes])
-        except ValueError:
-            return np.array(self.classes)
-        return numbers if [str(n) for n in numbers] == list(self.classes) else np.array(self.classes)
+        return np.array([int(name) for name in self.classes] if self.whole else self.classes)
 
     def _prepared(self, x):
         if isinstance(x, str | os.PathLike):
@@ -140,6 +138,7 @@ def save(
         'classes': examples.classes,
         'kind': examples.kind,
         'shape': examples.x.shape[1:],
+        'whole': examples.whole,
         'columns': [column._asdict() for column in examples.columns],
         'about': about or {},
     }
@@ -200,9 +199,9 @@ def load(path: str | os.PathLike) -> Predictor:
         )
     columns = tuple(
         table.Column(**c | {'categories': c['categories'] and tuple(c['categories'])})
-        for c in config.get('columns', ())  # absent before tables were kept
+        for c in config['columns']
     )
-    return Predictor(model, nets, tuple(config['classes']), config['kind'], shape, columns)
+    return Predictor(model, nets, tuple(config['classes']), config['kind'], shape, columns, config['whole'])
 
 
 def activation_name(activation: base.Activation) -> str:

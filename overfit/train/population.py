@@ -59,7 +59,7 @@ class Trained(NamedTuple):
         steps: steps done.
         finite: False: the loss became NaN or infinite, and the member was stopped there.
         curve: `[evaluations, 5]`: step, training loss and error (means since the last evaluation),
-            validation loss and error.
+            validation loss and error (NaN without validation examples).
     """
 
     variables: Any
@@ -236,6 +236,8 @@ def _fresh_variables(members, occupant, fresh, placed, place, model, shape):
 
 def _trained(member, moments, variables, curve, last):
     steps, best_step, finite = int(last[0]), int(last[5]), bool(last[6])
+    if not len(member.validation):
+        curve[:, 3:] = np.nan
     at = np.flatnonzero(curve[:, 0] == best_step)
     error = loss = float('nan')
     if len(at) and len(member.validation):

@@ -31,7 +31,7 @@ def predict(model, trained: Sequence[population.Trained], x: np.ndarray, *, bloc
     """
     devices = len(jax.local_devices())
     width = 8
-    rows = np.pad(x, ((0, -len(x) % block),) + ((0, 0),) * (x.ndim - 1))
+    rows = np.pad(x, ((0, -len(x) % block or block * (not len(x))),) + ((0, 0),) * (x.ndim - 1))
     blocks = [parallel.replicate(b, devices) for b in np.split(rows, max(1, len(rows) // block))]
     out = []
     for begin in range(0, len(trained), devices * width):

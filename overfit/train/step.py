@@ -48,7 +48,7 @@ def moments_of(x: np.ndarray, kind: str) -> base.Moments:
             `'vector'`: a mean and a scale for each column.
 
     Returns:
-        Moments, `[C]` float32 each; a constant column gets scale 1.
+        Moments, `[C]` float32 each; what varies less than float32 can tell apart gets scale 1.
     """
     axes = tuple(range(x.ndim - 1))
     mean = x.mean(axes, dtype=np.float64)
@@ -58,7 +58,7 @@ def moments_of(x: np.ndarray, kind: str) -> base.Moments:
         fill = np.median(np.concatenate([b.reshape(-1, x.shape[-1]) for b in border]), axis=0)
     else:
         scale, fill = x.std(axes, dtype=np.float64), mean
-    scale = np.where(scale > 1e-6 * (1 + np.abs(mean)), scale, 1.0)
+    scale = np.where(scale > 8 * np.finfo(np.float32).eps * np.abs(mean), scale, 1.0)
     return base.Moments(*(np.asarray(a, np.float32) for a in (mean, scale, fill)))
 
 

@@ -46,6 +46,12 @@ class NpzTest(FolderCase):
         self.assertEqual((data.name, data.how), ('own', 'x_test and y_test of the file'))
         self.assertEqual(data.notes, ('no test example of 1 of the 3 classes, among them 2',))
 
+    def test_labels_stay_what_they_were(self):
+        x = np.random.default_rng(0).normal(size=(30, 2))
+        numbers, names = _y(30) + 3, (_y(30) + 3).astype(str)
+        self.assertTrue(load.load(self.npz(x=x, y=numbers)).train.whole)
+        self.assertFalse(load.load(self.npz(x=x, y=names)).train.whole)
+
     def test_held_out_stratified_seeded(self):
         x = np.arange(60, dtype=np.float64).reshape(30, 2)
         path = self.npz(x=x, y=_y(30, 3))

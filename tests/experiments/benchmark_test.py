@@ -86,7 +86,7 @@ class MeasureTest(parameterized.TestCase):
             with self.assertRaises(Stop):
                 measure.measure([tuned], study.splits.train, study.splits.test, study.plan.protocol)
             with self.assertRaises(Stop):
-                finished = study_lib.finish(tuned, 1)
+                finished = study_lib.finish(tuned, 1, ['refit'])
                 study_lib.train_final(finished, study.splits.train, study.labelled, study.plan.protocol, None)
         pool = study.splits.train
         used = [np.concatenate([m.train, m.validation]) for m in members]

@@ -110,8 +110,6 @@ class MeasureTest(chex.TestCase):
                     logits = tiny.RECIPE.model.apply(net.variables, x, train=False).logits
                     total += jax.nn.softmax(logits) / one.arm.members
                 np.testing.assert_array_equal(found.wrong[number], np.argmax(total, -1) != TEST.y)
-                if number == 0:
-                    np.testing.assert_allclose(found.probabilities, total, atol=1e-5)
         self.assertLess(self.found[0].wrong.mean(), 0.5)
         self.assertTrue((self.found[0].wrong != self.found[1].wrong).any())
 

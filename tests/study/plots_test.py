@@ -44,7 +44,7 @@ class PlotsTest(parameterized.TestCase):
         drawing = plots.learning(
             {'baseline': {'steps': steps, 'train_error': error, 'validation_error': error}}, 'baseline'
         )
-        self.assertIn('the validation error 20.0 %', drawing)
+        self.assertIn('the validation error is 20.0 %', drawing)
 
 
 if __name__ == '__main__':

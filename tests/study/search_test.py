@@ -116,6 +116,19 @@ class SearchTest(chex.TestCase):
         self.assertLen(drawn, 36)
 
 
+class ChooseTest(chex.TestCase):
+    def test_the_best_score_where_nothing_diverged(self):
+        self.assertEqual(search.choose([3.0, 1.0, 2.0], [0.1, 0.2, 0.4], [True] * 3), 1)
+
+    def test_not_close_to_a_rate_that_diverged(self):
+        scores, rates = [3.0, 2.0, 1.0, 9.0], [0.05, 0.1, 0.3, 0.4]
+        self.assertEqual(search.choose(scores, rates, [True, True, True, False]), 1)
+
+    def test_what_is_left(self):
+        self.assertEqual(search.choose([2.0, 9.0], [0.3, 0.4], [True, False]), 0)
+        self.assertEqual(search.choose([9.0, 8.0], [0.3, 0.4], [False, False]), 1)
+
+
 class OutOfReachTest(chex.TestCase):
     """Test labels: not passed to any searching function, by their type."""
 

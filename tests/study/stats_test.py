@@ -211,16 +211,27 @@ class VerdictTest(parameterized.TestCase):
 
 
 class SearchOptimismTest(absltest.TestCase):
-    def test_against_scipy(self):
-        rng = np.random.default_rng(7)
-        validation, test = rng.normal(8, 1, 12), rng.normal(9, 1, 12)
-        found = stats.search_optimism(list(validation), list(test))
-        expected = scipy.stats.ttest_1samp(test - validation, 0).confidence_interval()
-        np.testing.assert_allclose(found, [np.mean(test - validation), *expected, 12])
+    def test_the_gap_and_its_interval(self):
+        wrong = np.zeros((4, 50))
+        wrong[:, :5] = 1.0  # every replicate errs on the same tenth: 10 %
+        found = stats.search_optimism([6.0, 8.0], wrong, 100)
+        self.assertAlmostEqual(found.mean, 3.0)
+        self.assertEqual(found.n, 2)
+        validation = np.sqrt(0.087 * 0.913 / 100)  # (7 + 2) / (100 + 4)
+        test = np.sqrt(0.1 * 0.9 / 50)
+        half = 196 * np.hypot(validation, test)
+        self.assertAlmostEqual(found.high - found.mean, half, delta=0.05 * half)
+        self.assertAlmostEqual(found.mean - found.low, half, delta=0.05 * half)
 
-    def test_one_arm(self):
-        with self.assertRaisesRegex(ValueError, 'at least 2'):
-            stats.search_optimism([8.0], [9.0])
+    def test_arms_that_share_their_examples_cover_the_truth(self):
+        rng = np.random.default_rng(5)
+        covered = 0
+        for _ in range(400):
+            seen = rng.random(200) < 0.1  # all arms err on the same validation examples
+            hard = rng.random(300) < 0.12
+            found = stats.search_optimism([100 * seen.mean()] * 6, np.tile(hard, (5, 1)).astype(float), 200)
+            covered += found.low <= 2.0 <= found.high
+        self.assertBetween(covered / 400, 0.92, 0.98)
 
 
 if __name__ == '__main__':

@@ -106,14 +106,13 @@ class CheckpointTest(chex.TestCase):
         self.assertEqual(checkpoint.ACTIVATIONS, known)
 
     def test_labels_are_numbers_where_they_were(self):
-        for names, wanted in (
-            (('0', '1', '10'), [0, 1, 10]),
-            (('-1', '2', '7'), [-1, 2, 7]),
-            (('01', '2', '7'), ['01', '2', '7']),
-            (('1', '2', 'cat'), ['1', '2', 'cat']),
-            (('1.0', '2', '3'), ['1.0', '2', '3']),
+        for names, whole, wanted in (
+            (('0', '1', '10'), True, [0, 1, 10]),
+            (('-1', '2', '7'), True, [-1, 2, 7]),
+            (('1', '2', '7'), False, ['1', '2', '7']),
+            (('1', '2', 'cat'), False, ['1', '2', 'cat']),
         ):
-            labels = checkpoint.Predictor(None, [], names, 'vector', (4,)).labels
+            labels = checkpoint.Predictor(None, [], names, 'vector', (4,), whole=whole).labels
             self.assertEqual(labels.tolist(), wanted)
 
     def test_a_later_save_replaces_an_earlier_one(self):
