@@ -52,7 +52,8 @@ WRONG = {
     ),
     'validation that is no number': (['--validation=much'], ['--validation=much']),
     'no trials': (['--trials=0'], ['--trials=0']),
-    'one replicate': (['--seeds=1'], ['--seeds=1']),
+    'two replicates': (['--seeds=2'], ['--seeds=2']),
+    'no technique': (['--data=good.npz', '--techniques='], ['--techniques', 'dropout']),
     'no time': (['--budget_minutes=0'], ['--budget_minutes=0']),
     'an unknown model': (['--model=rnn'], ['--model=rnn', 'mlp', 'cnn']),
     'a model for images': (['--data=good.npz', '--model=cnn'], ['--model=cnn', 'image']),
@@ -141,6 +142,19 @@ class SqueezeTest(chex.TestCase):
         ):
             self.assertRegex(said, pattern)
         self.assertEqual(sorted(self.folder.rglob('*')), before)
+
+    def test_an_interrupt_is_told_and_leaves_what_was_measured(self):
+        def measured_and_interrupted(study, workdir, about, progress):
+            (workdir / 'partial.json').write_text('{}')
+            raise KeyboardInterrupt
+
+        from overfit.study import squeeze as study_lib
+
+        with mock.patch.object(study_lib, 'run', measured_and_interrupted):
+            code, _, said = run('--data=good.npz', '--workdir=stopped', *QUICK)
+        self.assertEqual(code, 130)
+        self.assertIn('interrupted', said)
+        self.assertIn(str(pathlib.Path('stopped') / 'partial.json'), said)
 
     def test_a_class_is_called_by_its_name(self):
         _, _, said = run('--data=rare.npz', '--budget_minutes=60', '--techniques=l2')

@@ -42,6 +42,14 @@ class PlanTest(chex.TestCase):
             self.assertEqual(over, any(f'more than the {budget:g} allowed' in line for line in made.cut))
         self.assertTrue(make(0.1).cut)
 
+    def test_references_do_not_eat_the_budget(self):
+        many = problems.blobs(20_000, spread=1.0)
+        made = plan.make(many, ARMS[:2], train_size=20_000, validation=0.2, budget_minutes=5, seed=0)
+        self.assertEqual(made.reference_replicates, 0)
+        self.assertLess(made.seconds['references'], 60)
+        self.assertTrue(any('no references' in line for line in made.cut))
+        self.assertEqual(make(20).reference_replicates, make(20).protocol.replicates)
+
     def test_it_says_what_was_cut(self):
         made, usual = make(0.1), plan.STANDARD
         for what, field in (('trials', 'trials'), ('replicates', 'replicates'), ('epochs', 'epochs')):

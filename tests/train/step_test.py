@@ -211,6 +211,13 @@ class MomentsTest(chex.TestCase):
             got[2, 1, 3, 1], (x[2, 1, 3, 1] - moments.mean[1]) / moments.scale[1], rtol=1e-5
         )
 
+    def test_tiny_units_count_and_rounding_does_not(self):
+        noise = np.random.default_rng(1).normal(size=(50, 1))
+        x = np.concatenate([1e-8 * noise, 1e9 + 0 * noise], axis=1).astype(np.float32)
+        got = np.asarray(step.standardise(x, step.moments_of(x, 'vector')))
+        self.assertAlmostEqual(float(got[:, 0].std()), 1.0, places=3)
+        np.testing.assert_array_equal(got[:, 1], 0)
+
     def test_blank_images_are_not_divided_by_zero(self):
         moments = step.moments_of(np.full((3, 4, 4, 1), 7, np.uint8), 'image')
         np.testing.assert_array_equal(moments.scale, [1.0])
