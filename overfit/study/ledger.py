@@ -46,7 +46,8 @@ class Ledger(NamedTuple):
             'hyper': present(tuned.hyper),
             'trials': tuned.trials,
             'member_steps': tuned.member_steps + measured.member_steps,
-            'frozen': tuned.frozen + measured.frozen,
+            'frozen': measured.frozen,
+            'frozen_in_search': tuned.frozen,
             'test_error': stats.interval(measured.wrong)._asdict(),
         }
 

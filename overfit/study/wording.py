@@ -169,7 +169,7 @@ def remarks(results: Results) -> list[str]:
     frozen = {a['technique']: a['frozen'] for a in everything(results) if a.get('frozen')}
     if frozen:
         listed = ', '.join(f'{name} {count}' for name, count in frozen.items())
-        lines.append(f'nets that diverged and were stopped there: {listed}')
+        lines.append(f'nets that diverged on the fresh replicates and were stopped there: {listed}')
     best = results.get('best')
     if best:
         low, high = _wilson(best['test_error'], results['data']['test'])

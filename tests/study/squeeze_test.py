@@ -48,7 +48,7 @@ SCHEMA = {
     'size_curve': [{'size': int, 'test_error': INTERVAL}],
     'search_optimism': INTERVAL,
 }
-BESIDES = {'results': {'plan', 'best'}, 'arm': {'frozen'}}  # beyond the schema
+BESIDES = {'results': {'plan', 'best'}, 'arm': {'frozen', 'frozen_in_search'}}  # beyond the schema
 
 
 def study():

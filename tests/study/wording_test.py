@@ -60,6 +60,15 @@ class WordingTest(parameterized.TestCase):
         self.assertLen(set(names), 35)
         self.assertNotRegex('\n'.join(body), r'[−+]0\.0\b')
 
+    def test_nets_that_diverged_are_told(self):
+        results = made_up.results()
+        self.assertNotIn('diverged', report.table(results))
+        results['baseline']['frozen'] = 2
+        said = (
+            f'diverged on the fresh replicates and were stopped there: {results["baseline"]["technique"]} 2'
+        )
+        self.assertIn(said, report.table(results))
+
     def test_extras_are_shown(self):
         results = made_up.results()
         results['best'] = {'path': 'runs/digits/best', 'test_error': 100 * 20 / 797, 'members': 5}
