@@ -39,12 +39,12 @@ def weights_of(model, shape: tuple[int, ...]) -> int:
     return sum(a.size for a in jax.tree.leaves(variables))
 
 
-def lanes_for(recipe: base.Recipe, examples: base.Examples, hyper: base.Hyper) -> Layout:
+def lanes_for(recipe: base.Recipe, examples: base.Examples) -> Layout:
     """Chooses how many members run side by side.
 
-    On a CPU a lane is as wide as keeps about 40 MFLOP a step in it (measured: 8 members of an MLP
-    64-128-128-10, one CNN; wider ones leave the cache); on an accelerator everything runs abreast. All
-    slots together stay below 1 GiB of weights on a CPU, 16 GiB on an accelerator.
+    On a CPU a lane is as wide as keeps about 40 MFLOP a step in it (measured: 4 to 8 members
+    of an MLP 64-128-128-10, one CNN; wider ones leave the cache); on an accelerator everything runs abreast.
+    All slots together stay below 1 GiB of weights on a CPU, 16 GiB on an accelerator.
     """
     shape = examples.x.shape[1:]
     weights = 4 * weights_of(recipe.model, shape)
