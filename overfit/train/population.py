@@ -117,7 +117,7 @@ def train(
     data = None
     for recipe, numbers in groups.items():
         group = _fill_absent([members[n] for n in numbers])
-        where = layout or layouts.lanes_for(recipe, examples)
+        where = layout or layouts.lanes_for(recipe, examples, len(group))
         if data is None or len(data[0]) != where.devices:
             data = parallel.replicate((examples.x, examples.y), where.devices)
         moments = [measured(tuple(m.train.tolist())) for m in group]

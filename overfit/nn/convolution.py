@@ -1,0 +1,133 @@
+"""Convolution in the form that trains many small nets fastest on the machine at hand."""
+
+import functools
+
+import chex
+import jax
+import jax.numpy as jnp
+from jax import custom_batching
+
+_LAYOUT = ('NHWC', 'HWIO', 'NHWC')
+
+
+def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """Correlates images with a kernel, stride 1, zeros beyond the border, so that their size stays.
+
+    `out[b, i, j, o] = sum x[b, i + m - (s - 1) // 2, j + n - (s - 1) // 2, c] kernel[m, n, c, o]`.
+
+    `vmap` over images *and* kernels (a population) would make a grouped convolution of it, 10 to 25 times
+    slower on a CPU than one after another, and XLA's own gradients there are 10 to 60 times slower than the
+    forward pass. So on a CPU members go one after another, and both gradients are written as plain
+    convolutions. Elsewhere it is one matrix product with all neighbourhoods (`windows`).
+
+    Args:
+        x: `[B, H, W, C]`.
+        kernel: `[s, s, C, O]`; an even side reaches one pixel further down and right.
+
+    Returns:
+        `[B, H, W, O]`. On a CPU, differentiable in reverse mode only.
+    """
+    chex.assert_rank([x, kernel], 4)
+    if jax.default_backend() == 'cpu':
+        return _direct(x, kernel)
+    return windows(x, kernel.shape[0]) @ kernel.reshape(-1, kernel.shape[-1])
+
+
+def windows(x: jax.Array, size: int) -> jax.Array:
+    """Gathers the neighbourhood of every pixel, zeros beyond the border ("im2col").
+
+    Args:
+        x: `[B, H, W, C]`.
+        size: side of the neighbourhood, pixels; an even one reaches one pixel further down and right.
+
+    Returns:
+        `[B, H, W, size * size * C]`, in the order of a kernel `[size, size, C, out]`.
+    """
+    chex.assert_rank(x, 4)
+    height, width = x.shape[1:3]
+    border = ((size - 1) // 2, size // 2)
+    padded = jnp.pad(x, ((0, 0), border, border, (0, 0)))
+    shifts = [(i, j) for i in range(size) for j in range(size)]
+    return jnp.concatenate([padded[:, i : i + height, j : j + width] for i, j in shifts], axis=-1)
+
+
+def _plain(x, kernel, before, after):
+    padding = ((before, after), (before, after))
+    return jax.lax.conv_general_dilated(x, kernel, (1, 1), padding, dimension_numbers=_LAYOUT)
+
+
+@custom_batching.sequential_vmap
+def _forward(x, kernel):
+    size = kernel.shape[0]
+    return _plain(x, kernel, (size - 1) // 2, size // 2)
+
+
+@custom_batching.sequential_vmap
+def _gradient_of_x(slope, kernel):
+    size = kernel.shape[0]
+    turned = kernel[::-1, ::-1].transpose(0, 1, 3, 2)
+    return _plain(slope, turned, size // 2, (size - 1) // 2)
+
+
+def _gradient_of_kernel(x, slope, size):
+    # Channels stand in for images and images for channels: the sum over images is the convolution's own.
+    @custom_batching.sequential_vmap
+    def gradient(x, slope):
+        images, filters = x.transpose(3, 1, 2, 0), slope.transpose(1, 2, 0, 3)
+        return _plain(images, filters, (size - 1) // 2, size // 2).transpose(1, 2, 0, 3)
+
+    return gradient(x, slope)
+
+
+@jax.custom_vjp
+def _direct(x, kernel):
+    return _forward(x, kernel)
+
+
+def _direct_forward(x, kernel):
+    return _forward(x, kernel), (x, kernel)
+
+
+def _direct_backward(saved, slope):
+    x, kernel = saved
+    return _gradient_of_x(slope, kernel), _gradient_of_kernel(x, slope, kernel.shape[0])
+
+
+_direct.defvjp(_direct_forward, _direct_backward)
+
+
+@jax.custom_vjp
+def max_pool(x: jax.Array) -> jax.Array:
+    """The largest of every 2×2 pixels; those that tie share the gradient evenly.
+
+    Its gradient is elementwise: three times as fast on a CPU as XLA's scatter or its sum of padded slices.
+
+    Args:
+        x: `[B, 2 H, 2 W, C]`.
+
+    Returns:
+        `[B, H, W, C]`. Differentiable in reverse mode only.
+    """
+    return functools.reduce(jnp.maximum, _quarters(x))
+
+
+def _quarters(x):
+    batch, height, width, channels = x.shape
+    squares = x.reshape(batch, height // 2, 2, width // 2, 2, channels)
+    return [squares[:, :, i, :, j] for i in range(2) for j in range(2)]
+
+
+def _pool_forward(x):
+    pooled = max_pool(x)
+    return pooled, (x, pooled)
+
+
+def _pool_backward(saved, slope):
+    x, pooled = saved
+    hits = [quarter == pooled for quarter in _quarters(x)]
+    share = slope / sum(hit.astype(slope.dtype) for hit in hits)
+    parts = [jnp.where(hit, share, 0) for hit in hits]
+    return (jnp.stack([jnp.stack(parts[:2], 3), jnp.stack(parts[2:], 3)], 2).reshape(x.shape),)
+
+
+max_pool.defvjp(_pool_forward, _pool_backward)
