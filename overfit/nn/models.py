@@ -1,11 +1,8 @@
 """Networks: every one returns its features beside its logits, and takes its dropout rates as numbers."""
 
-import functools
-
 import chex
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 
 from overfit import base
 from overfit.nn import activations, convolution

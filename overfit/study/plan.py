@@ -203,7 +203,7 @@ def _at(level, pool, arms, train_size, validation, seed, trials, replicates):
     compared = min(protocol.replicates, int(max(MOST_REFERENCES, 0.1 * sum(seconds.values())) / one))
     compared = compared if compared > 1 else 0
     seconds['references'] = COMPILE_REST + compared * one
-    places = [layout.lanes_for(r, pool) for r in recipes]
+    places = [layout.choose(r, pool) for r in recipes]
     weights = [layout.weights_of(r.model, shape) for r in recipes]
     megabytes = (
         500 + max(8 * 4 * w * np.prod(place) for w, place in zip(weights, places, strict=True)) / 2**20

@@ -1,4 +1,4 @@
-"""Where members lie on the devices: how many side by side, how many one after another."""
+"""Where members lie on the devices: how many side by side."""
 
 import functools
 from typing import NamedTuple
@@ -10,18 +10,21 @@ import numpy as np
 from overfit import base, keys
 
 MANY = 10_000  # members: so many that their number does not shape the layout
+LANES = 2  # one computes while the host looks after the other
 
 
 class Layout(NamedTuple):
-    """How members lie on the devices: `[devices, lanes, width]`."""
+    """How members lie on the devices; the others wait for a free slot.
+
+    Attributes:
+        devices: in use.
+        lanes: that take turns.
+        width: members of a lane on each device.
+    """
 
     devices: int
     lanes: int
     width: int
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        return tuple(self)
 
 
 @functools.cache
@@ -41,8 +44,8 @@ def weights_of(model, shape: tuple[int, ...]) -> int:
     return sum(a.size for a in jax.tree.leaves(variables))
 
 
-def lanes_for(recipe: base.Recipe, examples: base.Examples, members: int = MANY) -> Layout:
-    """Chooses how many members run side by side, and how many lanes of them one after another.
+def choose(recipe: base.Recipe, examples: base.Examples, members: int = MANY) -> Layout:
+    """Chooses how many members run side by side.
 
     On a CPU a lane is as wide as keeps about 40 MFLOP a step in it (measured: 4 to 8 members
     of an MLP 64-128-128-10; wider ones leave the cache), but at least 2, which XLA multiplies up to twice
@@ -67,4 +70,4 @@ def lanes_for(recipe: base.Recipe, examples: base.Examples, members: int = MANY)
     alone = hasattr(recipe.model, 'channels') and flops > 0.5e9
     width = 1 if alone else 2 ** int(np.log2(np.clip(40e6 / flops, 2, 8)))
     width = min(width, needed, most)
-    return Layout(devices, int(np.clip(most // width, 1, 8)), width)
+    return Layout(devices, LANES, width)

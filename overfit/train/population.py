@@ -1,8 +1,9 @@
 """Trains whole populations: members with the same program share it, side by side on every device.
 
-Each device holds a few lanes of members. A lane is a `vmap`; lanes run one after another, so that what
-a lane touches stays in cache. Between chunks of steps the host looks: members that have finished leave
-their slot and waiting ones take it, each with its own step counter, so early stopping saves time.
+A lane holds some members on each device, a `vmap` narrow enough that what it touches stays in cache. It runs
+until the next moment at which a member of it can end; then members that have ended leave their slot and
+waiting ones take it, each with its own step counter, so early stopping saves time. One lane computes while
+the host looks after the other.
 """
 
 import collections
@@ -11,10 +12,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from overfit import base, keys
+from overfit import base
+from overfit.train import lane as lane_lib
 from overfit.train import layout as layouts
 from overfit.train import parallel, program, step
 
@@ -80,6 +81,7 @@ def train(
     capacity: tuple[int, int] | None = None,
     keep_variables: bool = True,
     layout: layouts.Layout | None = None,
+    compact: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Trained]:
     """Trains members, in as few programs as their recipes and fields of `Hyper` allow.
@@ -91,7 +93,7 @@ def train(
         capacity: least room for (training, validation) indices; calls with the same capacity share
             their compiled programs.
         keep_variables: return the kept weights.
-        layout: members on the devices; by default chosen by `layout.lanes_for`.
+        layout: members on the devices; by default chosen by `layout.choose`.
         progress: called with (member-steps done since the last call, members finished since).
 
     Returns:
@@ -117,11 +119,18 @@ def train(
     data = None
     for recipe, numbers in groups.items():
         group = _fill_absent([members[n] for n in numbers])
-        where = layout or layouts.lanes_for(recipe, examples, len(group))
+        where = layout or layouts.choose(recipe, examples, len(group))
         if data is None or len(data[0]) != where.devices:
             data = parallel.replicate((examples.x, examples.y), where.devices)
         moments = [measured(tuple(m.train.tolist())) for m in group]
-        trained = _train_group(group, moments, data, where, room, eval_every, keep_variables, progress)
+        jobs, initializers = _jobs(group, moments, room), [m.recipe.initializer for m in group]
+        slots = where.devices * where.width
+        lanes = [
+            lane_lib.Lane(recipe, where, data, jobs, initializers, eval_every)
+            for _ in range(min(where.lanes, -(-len(group) // slots)))
+        ]
+        curves, kept = _run(group, lanes, eval_every, keep_variables, compact, progress)
+        trained = [_trained(*one) for one in zip(group, moments, kept, curves, strict=True)]
         for number, one in zip(numbers, trained, strict=True):
             results[number] = one
     return results
@@ -136,65 +145,72 @@ def _fill_absent(members):
     ]
 
 
-def _train_group(members, moments, data, where, room, eval_every, keep_variables, progress):
-    """Runs members of one program through the slots of a layout."""
-    recipe, shape = members[0].recipe, data[0].shape[2:]
-    chunk, fresh_slot = program.chunk(recipe._replace(initializer=None), shape, eval_every)
-    count = int(np.prod(where.shape))
-    jobs = _jobs(members, moments, room)
-    occupant = np.full(count, -1)
-    waiting = collections.deque(range(len(members)))
-    slots = variables = None
+def _run(members, lanes, eval_every, keep_variables, compact, progress):
+    """Runs members through lanes; returns their records, and the weights kept."""
+    waiting, running = collections.deque(range(len(members))), collections.deque()
     curves = [[] for _ in members]
-    last = [None] * len(members)
     kept = [None] * len(members)
-
-    def place(tree):
-        return parallel.shard(
-            jax.tree.map(lambda a: a.reshape(*where.shape, *a.shape[1:]), tree), where.devices
-        )
-
-    while waiting or (occupant >= 0).any():
-        fresh = np.zeros(count, bool)
-        for place_number in _spread(where):
-            if occupant[place_number] < 0 and waiting:
-                occupant[place_number] = waiting.popleft()
-                fresh[place_number] = True
-        if fresh.any():
-            rows = np.maximum(occupant, 0)
-            placed = place(jax.tree.map(lambda a, rows=rows: a[rows], jobs))
-            variables = _fresh_variables(members, occupant, fresh, placed, place, recipe.model, shape)
-        if slots is None:
-            slots = program.blank(fresh_slot, placed, variables, where)
-        active = occupant >= 0
-        slots, record = chunk(slots, placed, *place((fresh, active)), variables, *data)
-        record = np.asarray(record).reshape(count, -1)
-        finished = []
-        for place_number in np.flatnonzero(active):
-            number = occupant[place_number]
-            curves[number].append(record[place_number, :5])
-            last[number] = record[place_number]
-            done, *_, finite, stopped = record[place_number]
-            if done >= members[number].limit or not finite or stopped:
-                finished.append(place_number)
-        if finished and keep_variables:
-            best = jax.tree.map(
-                lambda a: np.asarray(a).reshape(count, *a.shape[3:]), slots.stopping.best_params
-            )
-            for place_number in finished:
-                kept[occupant[place_number]] = jax.tree.map(lambda a, p=place_number: a[p].copy(), best)
-        occupant[finished] = -1
+    while True:
+        for lane in lanes:
+            if lane.running:
+                continue
+            if compact or not len(lane.active):
+                lane.admit(waiting)
+            if compact and not waiting and _make_room(lane, lanes):
+                continue
+            if len(lane.active):
+                inside = lane.occupant[lane.active]
+                lane.dispatch(min(_evaluations_due(members[n], curves[n], eval_every) for n in inside))
+                running.append(lane)
+        if not running:
+            break
+        lane = running.popleft()
+        records, finished, done = lane.collect(), [], 0
+        for slot in lane.active:
+            curve, member = curves[lane.occupant[slot]], members[lane.occupant[slot]]
+            before = len(curve)
+            if _take(curve, records[slot], member):
+                finished.append(slot)
+            done += (len(curve) - before) * eval_every
+        if keep_variables:
+            for slot, variables in zip(finished, lane.kept(finished) if finished else [], strict=True):
+                kept[lane.occupant[slot]] = variables
+        lane.occupant[finished] = -1
         if progress is not None:
-            progress(int(active.sum()) * eval_every, len(finished))
-    return [
-        _trained(*arguments)
-        for arguments in zip(members, moments, kept, map(np.array, curves), last, strict=True)
-    ]
+            progress(done, len(finished))
+    return curves, kept
 
 
-def _spread(where):
-    """Slot numbers in the order in which members take them: devices in turn, then side by side in a lane."""
-    return np.arange(np.prod(where.shape)).reshape(where.shape).transpose(1, 2, 0).reshape(-1)
+def _make_room(lane, lanes):
+    """Where the members of two lanes fit into one, moves them together; says whether `lane` is to wait."""
+    for other in lanes:
+        both = len(lane.active) + len(other.active)
+        if other is lane or not len(lane.active) or not len(other.active) or both > len(lane.occupant):
+            continue
+        if other.running:
+            return True
+        other.adopt(lane)
+        return True
+    return False
+
+
+def _evaluations_due(member, curve, eval_every):
+    """Evaluations before which a member cannot end."""
+    done = curve[-1].step if curve else 0
+    due = max(1, int(np.ceil((member.limit - done) / eval_every)))
+    if member.hyper.patience:
+        waited = (done - max(curve[-1].best_step, 0)) / eval_every if curve else 0
+        due = min(due, max(1, int(np.ceil(member.hyper.patience - waited))))
+    return due
+
+
+def _take(curve, records, member):
+    """Appends a member's records up to its end; says whether it has ended."""
+    for record in map(program.Record._make, records):
+        curve.append(record)
+        if record.step >= member.limit or not record.finite or record.stopped:
+            return True
+    return False
 
 
 def _jobs(members, moments, room):
@@ -203,9 +219,8 @@ def _jobs(members, moments, room):
     def padded(rows, size):
         return np.pad(np.asarray(rows, np.int32), (0, size - len(rows)))
 
-    seeds = np.array([m.seed for m in members], np.uint32)
     return program.Job(
-        key=jax.vmap(keys.key)(seeds),
+        seed=np.array([m.seed for m in members], np.uint32),
         hyper=jax.tree.map(lambda *a: np.array(a, np.float32), *[m.hyper for m in members]),
         moments=jax.tree.map(lambda *a: np.stack(a), *moments),
         train=np.stack([padded(m.train, room[0]) for m in members]),
@@ -216,30 +231,14 @@ def _jobs(members, moments, room):
     )
 
 
-def _fresh_variables(members, occupant, fresh, placed, place, model, shape):
-    """Initial variables for every slot; where members differ in their initializer, each its own."""
-    variables = None
-    wanted = {members[n].recipe.initializer for n in occupant[fresh]}
-    for initializer in sorted(wanted, key=lambda f: f.__name__):
-        drawn = program.initial(model, initializer, shape)(placed.key, placed.hyper)
-        if variables is None:
-            variables = drawn
-            continue
-        mine = place(np.array([n >= 0 and members[n].recipe.initializer is initializer for n in occupant]))
-        variables = jax.tree.map(
-            lambda new, old, mine=mine: jnp.where(mine.reshape(mine.shape + (1,) * (new.ndim - 3)), new, old),
-            drawn,
-            variables,
-        )
-    return variables
-
-
-def _trained(member, moments, variables, curve, last):
-    steps, best_step, finite = int(last[0]), int(last[5]), bool(last[6])
+def _trained(member, moments, variables, curve):
+    last = curve[-1]
+    steps, best_step = int(last.step), int(last.best_step)
+    rows = np.array([record[:5] for record in curve])
     if not len(member.validation):
-        curve[:, 3:] = np.nan
-    at = np.flatnonzero(curve[:, 0] == best_step)
+        rows[:, 3:] = np.nan
     error = loss = float('nan')
-    if len(at) and len(member.validation):
-        loss, error = float(curve[at[0], 3]), float(curve[at[0], 4])
-    return Trained(variables, moments, error, loss, best_step, steps, finite, curve)
+    best = [record for record in curve if record.step == best_step]
+    if best and len(member.validation):
+        loss, error = float(best[0].loss), float(best[0].error)
+    return Trained(variables, moments, error, loss, best_step, steps, bool(last.finite), rows)
