@@ -72,6 +72,16 @@ def workdir_for(name: str) -> pathlib.Path:
     return path
 
 
+def keep_programs() -> None:
+    """Keeps compiled programs in the user's cache folder, so that the next run need not compile them."""
+    import jax
+
+    if jax.config.jax_compilation_cache_dir is None:
+        cache = pathlib.Path(os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache')
+        jax.config.update('jax_compilation_cache_dir', str(cache / 'overfit'))
+        jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.1)
+
+
 def main(arguments: list[str]) -> None:
     """Runs the study that the flags describe."""
     if len(arguments) > 1:
@@ -81,6 +91,7 @@ def main(arguments: list[str]) -> None:
 
     if 'xla_force_host_platform_device_count' not in os.environ.get('XLA_FLAGS', ''):
         jax.config.update('jax_num_cpu_devices', provenance.cores())
+    keep_programs()
     try:
         study = prepared()
         workdir = None if DRY_RUN.value else workdir_for(study.splits.name)

@@ -29,7 +29,7 @@ def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """
     chex.assert_rank([x, kernel], 4)
     if jax.default_backend() == 'cpu':
-        return _direct(x, kernel)
+        return _direct(x, kernel, kernel.shape[0])
     return windows(x, kernel.shape[0]) @ kernel.reshape(-1, kernel.shape[-1])
 
 
@@ -56,44 +56,59 @@ def _plain(x, kernel, before, after):
     return jax.lax.conv_general_dilated(x, kernel, (1, 1), padding, dimension_numbers=_LAYOUT)
 
 
-@custom_batching.sequential_vmap
-def _forward(x, kernel):
-    size = kernel.shape[0]
-    return _plain(x, kernel, (size - 1) // 2, size // 2)
+# The convolution, and its gradients by either argument as convolutions of their own. Each of the three is
+# linear in both arguments and has the other two for gradients, to any order.
 
 
-@custom_batching.sequential_vmap
-def _gradient_of_x(slope, kernel):
-    size = kernel.shape[0]
-    turned = kernel[::-1, ::-1].transpose(0, 1, 3, 2)
-    return _plain(slope, turned, size // 2, (size - 1) // 2)
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _direct(x, kernel, size):
+    @custom_batching.sequential_vmap
+    def one(x, kernel):
+        return _plain(x, kernel, (size - 1) // 2, size // 2)
+
+    return one(x, kernel)
 
 
-def _gradient_of_kernel(x, slope, size):
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _by_images(slope, kernel, size):
+    @custom_batching.sequential_vmap
+    def one(slope, kernel):
+        return _plain(slope, kernel[::-1, ::-1].transpose(0, 1, 3, 2), size // 2, (size - 1) // 2)
+
+    return one(slope, kernel)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _by_kernel(x, slope, size):
     # Channels stand in for images and images for channels: the sum over images is the convolution's own.
     @custom_batching.sequential_vmap
-    def gradient(x, slope):
+    def one(x, slope):
         images, filters = x.transpose(3, 1, 2, 0), slope.transpose(1, 2, 0, 3)
         return _plain(images, filters, (size - 1) // 2, size // 2).transpose(1, 2, 0, 3)
 
-    return gradient(x, slope)
+    return one(x, slope)
 
 
-@jax.custom_vjp
-def _direct(x, kernel):
-    return _forward(x, kernel)
+def _differentiate(function, by_first, by_second):
+    def forward(first, second, size):
+        return function(first, second, size), (first, second)
+
+    def backward(size, saved, slope):
+        first, second = saved
+        return by_first(first, second, slope, size), by_second(first, second, slope, size)
+
+    function.defvjp(forward, backward)
 
 
-def _direct_forward(x, kernel):
-    return _forward(x, kernel), (x, kernel)
-
-
-def _direct_backward(saved, slope):
-    x, kernel = saved
-    return _gradient_of_x(slope, kernel), _gradient_of_kernel(x, slope, kernel.shape[0])
-
-
-_direct.defvjp(_direct_forward, _direct_backward)
+_differentiate(
+    _direct, lambda x, k, g, size: _by_images(g, k, size), lambda x, k, g, size: _by_kernel(x, g, size)
+)
+_differentiate(
+    _by_images, lambda g, k, u, size: _direct(u, k, size), lambda g, k, u, size: _by_kernel(u, g, size)
+)
+_differentiate(
+    _by_kernel, lambda x, g, v, size: _by_images(g, v, size), lambda x, g, v, size: _direct(x, v, size)
+)
 
 
 @jax.custom_vjp

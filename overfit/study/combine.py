@@ -75,7 +75,7 @@ def combine(
         arm = search.arm_of(keys, recipe)
         steps = arm.stretch * protocol.steps
         settings = [hyper._replace(steps=steps) for hyper in settings]
-        found = search.evaluate([arm], [settings], pool, labelled, protocol, progress=progress)[0]
+        found = search.evaluate([arm], [settings], pool, labelled, protocol, beat=best, progress=progress)[0]
         spent.append(found)
         return found
 
@@ -85,10 +85,9 @@ def combine(
     if len(textbook) > 1:
         settings = textbook_settings(textbook, recipe, protocol, 2 * effort.trials)
         found = attempt(textbook, settings)
-        said(
-            f'{found.arm.label}: validation error {percent(found)}, the best single technique {percent(best)}'
-        )
-        best = min([best, found], key=lambda t: t.score)
+        said(f'{found.arm.label}: validation error {percent(found)}')
+        said(f'{best.arm.label}, the best single technique: {percent(best)}')
+        best = found if beats(found, best) else best
     else:
         said(f'{best.arm.label}: validation error {percent(best)}')
 
@@ -113,16 +112,22 @@ def combine(
                 tuple(k for k in best.arm.keys if k != key),
                 parted(best.hyper, single[key], baseline, protocol.seed, effort.trials),
             )
-        better = found.score < best.score
-        said(
-            f'{move} {techniques.TECHNIQUES[key].label}: {percent(best)} → {percent(found)}'
-            f'{"" if better else ", not taken"}'
-        )
+        better = beats(found, best)
+        folds = len(found.fold_scores)
+        judged = f'{percent(best)} → {percent(found)}'
+        if folds < len(best.fold_scores):
+            judged = f'behind after {folds} folds'
+        said(f'{move} {techniques.TECHNIQUES[key].label}: {judged}{"" if better else ", not taken"}')
         best = found if better else best
     return best._replace(
         trials=best.trials if best not in spent else sum(t.trials for t in spent),
         member_steps=best.member_steps if best not in spent else sum(t.member_steps for t in spent),
     )
+
+
+def beats(found: search.Tuned, best: search.Tuned) -> bool:
+    """Whether a try ran on all folds, and is better on them."""
+    return len(found.fold_scores) == len(best.fold_scores) and found.score < best.score
 
 
 def percent(tuned: search.Tuned) -> str:

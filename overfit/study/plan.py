@@ -7,14 +7,14 @@ import jax
 import numpy as np
 
 from overfit import base
-from overfit.study import search, techniques
+from overfit.study import race, search, techniques
 from overfit.train import layout, population
 
 # Measured on a core with AVX-512; only the plan's estimate hangs on them, never a result.
 FLOPS_PER_DEVICE = 75e9
 STEP_OVERHEAD = 10e-6
 AUGMENT_PER_VALUE = 4e-9
-COMPILE_MLP, COMPILE_CNN, COMPILE_REST = 2.0, 4.5, 10.0
+COMPILE_MLP, COMPILE_CNN, COMPILE_REST = 1.5, 3.5, 8.0
 REFERENCE, MOST_REFERENCES = 0.4, 30.0
 
 
@@ -170,7 +170,6 @@ def _at(level, pool, arms, train_size, validation, seed, trials, replicates):
     stretch = {
         'tuning': 1.0,
         'measuring': 1.0,
-        'data-size curve': float(np.mean([max(1.0, s / train_size) for s in sizes])),
         'combining': together.stretch,
         'final': together.stretch / (1 - validation),
     }
@@ -179,18 +178,18 @@ def _at(level, pool, arms, train_size, validation, seed, trials, replicates):
         for arm, c in zip(arms, costs, strict=True)
     }
     nets = [arm.members for arm in arms]
+    curve = sum(max(1.0, s / train_size) for s in sizes if s != train_size)  # in nets of the usual length
     runs = {
-        'tuning': sum(searched.values()) * protocol.trials * protocol.folds,
-        'measuring': sum(c * n for c, n in zip(costs, nets, strict=True)) * protocol.replicates,
-        'data-size curve': costs[0] * (len(sizes) - 1) * protocol.replicates,
-        'combining': combined * (level.tries + 2) * level.try_trials * protocol.folds,
+        'tuning': sum(searched.values()) * race.members(protocol.trials, protocol.folds),
+        'measuring': (sum(c * n for c, n in zip(costs, nets, strict=True)) + curve * costs[0])
+        * protocol.replicates,
+        'combining': combined * (level.tries + 2) * race.members(level.try_trials, protocol.folds),
         'final': combined * level.nets * (protocol.replicates + 1),
     }
     counts = {
-        'tuning': len(searched) * protocol.trials * protocol.folds,
-        'measuring': sum(nets) * protocol.replicates,
-        'data-size curve': (len(sizes) - 1) * protocol.replicates,
-        'combining': (level.tries + 2) * level.try_trials * protocol.folds,
+        'tuning': len(searched) * race.members(protocol.trials, protocol.folds),
+        'measuring': (sum(nets) + curve) * protocol.replicates,
+        'combining': (level.tries + 2) * race.members(level.try_trials, protocol.folds),
         'final': level.nets * (protocol.replicates + 1),
     }
     recipes = {arm.recipe._replace(initializer=None): arm for arm in arms}
@@ -214,7 +213,7 @@ def _at(level, pool, arms, train_size, validation, seed, trials, replicates):
         sizes,
         {phase: round(n * steps * stretch[phase]) for phase, n in counts.items()},
         seconds,
-        sum(counts.values()),
+        round(sum(counts.values())),
         len(recipes),
         float(megabytes + pool.x.nbytes * len(jax.local_devices()) / 2**20),
         compared,

@@ -3,6 +3,8 @@
 Nothing here takes a `Holdout`: the test labels are out of reach of all that searches.
 """
 
+import collections
+import functools
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -10,7 +12,7 @@ import numpy as np
 
 from overfit import base
 from overfit.data import splits
-from overfit.study import spaces, techniques
+from overfit.study import race, spaces, techniques
 from overfit.train import population
 
 
@@ -81,9 +83,9 @@ class Tuned(NamedTuple):
     Attributes:
         arm: what was tuned.
         hyper: the chosen numbers.
-        score: what chose them, see `score`.
+        fold_scores: of the chosen setting on each fold that it was trained on, see `score`.
         error: mean validation error of the setting, a fraction.
-        best_step: median over the folds of the step with the best weights.
+        best_step: step with the best weights, where that of all folds together is judged.
         trials: settings tried.
         member_steps: steps that the search of this arm took.
         frozen: members whose loss became infinite.
@@ -91,12 +93,17 @@ class Tuned(NamedTuple):
 
     arm: Arm
     hyper: base.Hyper
-    score: float
+    fold_scores: tuple[float, ...]
     error: float
     best_step: int
     trials: int
     member_steps: int
     frozen: int
+
+    @property
+    def score(self) -> float:
+        """Mean over the folds."""
+        return float(np.mean(self.fold_scores))
 
 
 def arm_of(keys: Sequence[str], baseline: base.Recipe) -> Arm:
@@ -132,6 +139,7 @@ def search(
     protocol: Protocol,
     *,
     progress: Callable[[int, int], None] | None = None,
+    said: Callable[[Tuned], None] = lambda tuned: None,
 ) -> list[Tuned]:
     """Tunes every arm with the same number of trials on the same folds.
 
@@ -141,6 +149,7 @@ def search(
         labelled: `[n]` indices of the ones that a practitioner would have.
         protocol: the budget.
         progress: see `population.train`.
+        said: told of every arm when it is tuned.
 
     Returns:
         One `Tuned` an arm, in order.
@@ -149,7 +158,7 @@ def search(
     for arm in arms:
         drawn = spaces.trials(arm.space, protocol.trials, seed=protocol.seed)
         settings.append([base.Hyper(**values, steps=float(arm.stretch * protocol.steps)) for values in drawn])
-    return evaluate(arms, settings, pool, labelled, protocol, progress=progress)
+    return evaluate(arms, settings, pool, labelled, protocol, progress=progress, said=said)
 
 
 def evaluate(
@@ -159,78 +168,119 @@ def evaluate(
     labelled: np.ndarray,
     protocol: Protocol,
     *,
+    beat: Tuned | None = None,
     progress: Callable[[int, int], None] | None = None,
+    said: Callable[[Tuned], None] = lambda tuned: None,
 ) -> list[Tuned]:
-    """Trains given settings of each arm on every fold and keeps each arm's best."""
+    """Races given settings of each arm over the folds and keeps each arm's best.
+
+    All settings are trained on the first folds; the better half of them on the others too (see `race.heat`).
+    An arm with every setting behind `beat` on the first folds goes no further.
+
+    Args:
+        arms: to judge.
+        settings: of each arm.
+        pool: labelled examples.
+        labelled: `[n]` indices.
+        protocol: folds, seed.
+        beat: what an arm has to be better than to be of use, judged on all folds.
+        progress: see `population.train`.
+        said: told of every arm when it is judged.
+
+    Returns:
+        One `Tuned` an arm, in order.
+    """
     if not isinstance(pool, base.Examples):
         raise TypeError(f'the search takes base.Examples, never a test set; got {type(pool).__name__}')
     folds = splits.folds(pool.y[labelled], fold_count(protocol.validation), seed=protocol.seed)
     folds = folds[: protocol.folds]
-    members, where = [], {}
-    for arm, hypers in zip(arms, settings, strict=True):
-        for hyper in hypers:
-            key = (arm.recipe, hyper, arm.restore_best)
-            if key in where:
-                continue
-            where[key] = len(members)
-            members += [
-                population.Member(
-                    arm.recipe,
-                    hyper,
-                    seed_of(protocol.seed, 'search', number),
-                    labelled[train],
-                    labelled[held],
-                    arm.restore_best,
-                )
-                for number, (train, held) in enumerate(folds)
-            ]
-    trained = population.train(
-        members,
-        pool,
-        eval_every=protocol.eval_every,
-        capacity=protocol.capacity,
-        keep_variables=False,
-        progress=progress,
+    pairs = list(zip(arms, settings, strict=True))
+    course = race.Course(
+        pairs,
+        [(labelled[train], labelled[held]) for train, held in folds],
+        [seed_of(protocol.seed, 'search', number) for number in range(len(folds))],
+        functools.partial(
+            population.train,
+            examples=pool,
+            eval_every=protocol.eval_every,
+            capacity=protocol.capacity,
+            keep_variables=False,
+            progress=progress,
+        ),
     )
-    results = []
-    for arm, hypers in zip(arms, settings, strict=True):
-        groups = [trained[where[arm.recipe, h, arm.restore_best] :][: len(folds)] for h in hypers]
-        scores = [np.mean([score(t.error, t.loss) if t.finite else 1e9 for t in group]) for group in groups]
-        best = choose(scores, [h.learning_rate for h in hypers], [all(t.finite for t in g) for g in groups])
-        results.append(
-            Tuned(
-                arm,
-                hypers[best],
-                float(scores[best]),
-                float(np.mean([t.error for t in groups[best]])),
-                int(np.median([t.best_step for t in groups[best]])),
-                len(hypers),
-                sum(t.steps for group in groups for t in group),
-                sum(not t.finite for group in groups for t in group),
-            )
+
+    def ranked(arm, hypers):
+        groups = [course.results(arm, hyper) for hyper in hypers]
+        finite = [all(t.finite for t in group) for group in groups]
+        scores = [np.mean(_scores(group)) for group in groups]
+        return race.ranking(scores, [h.learning_rate for h in hypers], finite)
+
+    def judge(numbers):
+        entrants = [pairs[n] for n in numbers]
+        first, going_on = race.heat(max(len(hypers) for _, hypers in entrants), len(folds))
+        course.run([(arm, hyper) for arm, hypers in entrants for hyper in hypers], range(first))
+        kept = [ranked(arm, hypers)[:going_on] for arm, hypers in entrants]
+        course.run(
+            [
+                (arm, hypers[n])
+                for (arm, hypers), best in zip(entrants, kept, strict=True)
+                if beat is None or _ahead(course.results(arm, hypers[best[0]]), beat)
+                for n in best
+            ],
+            range(first, len(folds)),
         )
-    return results
+        judged = []
+        for (arm, hypers), best in zip(entrants, kept, strict=True):
+            chosen = next(n for n in ranked(arm, hypers) if n in best)
+            judged.append(_tuned(arm, hypers, chosen, [course.results(arm, hyper) for hyper in hypers]))
+        return judged
+
+    found = {}
+    for numbers in _batches(pairs):
+        for number, one in zip(numbers, judge(numbers), strict=True):
+            found[number] = one
+            said(one)
+    return [found[n] for n in range(len(pairs))]
 
 
-def choose(scores: Sequence[float], rates: Sequence[float], finite: Sequence[bool]) -> int:
-    """The best setting at a safe distance from divergence.
+def _tuned(arm, hypers, chosen, groups):
+    best = groups[chosen]
+    return Tuned(
+        arm,
+        hypers[chosen],
+        tuple(_scores(best)),
+        float(np.mean([t.error for t in best])),
+        _best_step(best, arm.restore_best),
+        len(hypers),
+        sum(t.steps for group in groups for t in group),
+        sum(not t.finite for group in groups for t in group),
+    )
 
-    A rate that trained on every fold can diverge on the next replicate, so a setting whose rate is above
-    half of the smallest rate that diverged is taken only where nothing else is left.
 
-    Args:
-        scores: of each setting, lower is better.
-        rates: learning rate of each.
-        finite: whether all its members stayed finite.
+def _batches(pairs):
+    """Numbers of the arms that race together: the first alone, as it is wanted soon, then by program."""
+    groups = collections.defaultdict(list)
+    for number, (arm, _) in enumerate(pairs):
+        groups[number == 0, race.structure(arm.recipe)].append(number)
+    return list(groups.values())
 
-    Returns:
-        The number of the setting.
-    """
-    scores, rates, finite = np.asarray(scores), np.asarray(rates), np.asarray(finite)
-    unsafe = rates[~finite].min(initial=np.inf)
-    safe = finite & (rates <= unsafe / 2)
-    allowed = safe if safe.any() else finite if finite.any() else np.ones_like(finite)
-    return int(np.flatnonzero(allowed)[scores[allowed].argmin()])
+
+def _scores(trained):
+    return [score(t.error, t.loss) if t.finite else 1e9 for t in trained]
+
+
+def _ahead(trained, beat):
+    return np.mean(_scores(trained)) < np.mean(beat.fold_scores[: len(trained)])
+
+
+def _best_step(trained, restore_best):
+    """The evaluation that is best on all folds together: steadier than any fold's own best."""
+    curves = [t.curve for t in trained if t.finite]
+    if not restore_best or not curves:
+        return int(np.median([t.best_step for t in trained]))
+    shortest = min(map(len, curves))
+    means = np.mean([score(c[:shortest, 4], c[:shortest, 3]) for c in curves], axis=0)
+    return int(curves[0][means.argmin(), 0])
 
 
 def fold_count(validation: float) -> int:

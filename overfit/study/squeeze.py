@@ -134,22 +134,28 @@ def run(study: Study, workdir: pathlib.Path, about: dict, progress: Progress) ->
     protocol, level, steps = study.plan.protocol, study.plan.level, study.plan.member_steps
 
     with progress.phase('tuning', steps['tuning']) as advance:
-        tuned = search.search(study.arms, pool, study.labelled, protocol, progress=advance)
+        tuned = search.search(
+            study.arms,
+            pool,
+            study.labelled,
+            protocol,
+            progress=advance,
+            said=lambda one: progress.say(f'{one.arm.label}: validation error {combine.percent(one)}'),
+        )
     baseline = tuned[0]
+    others = [size for size in study.plan.sizes if size != protocol.train_size]
     with progress.phase('measuring', steps['measuring']) as advance:
-        measured = measure.measure(tuned, pool, holdout, protocol, progress=advance)
+        measured = measure.measure(
+            [*tuned, *(at_size(baseline, size / protocol.train_size) for size in others)],
+            pool,
+            holdout,
+            protocol,
+            sizes=[protocol.train_size] * len(tuned) + others,
+            progress=advance,
+        )
     curve = {protocol.train_size: measured[0].wrong}
-    with progress.phase('data-size curve', steps['data-size curve']) as advance:
-        others = [s for s in study.plan.sizes if s != protocol.train_size]
-        tuned_for = [at_size(baseline, size / protocol.train_size) for size in others]
-        curve |= {
-            size: one.wrong
-            for size, one in zip(
-                others,
-                measure.measure(tuned_for, pool, holdout, protocol, sizes=others, progress=advance),
-                strict=True,
-            )
-        }
+    curve |= {size: one.wrong for size, one in zip(others, measured[len(tuned) :], strict=True)}
+    measured = measured[: len(tuned)]
     ledger = ledger_lib.Ledger(curve, protocol.train_size, measured[0].wrong, pool.x.shape[1:])
     arms = ledger.rows(tuned[1:], measured[1:])
     validated = round(protocol.train_size * min(1, protocol.folds * protocol.validation))

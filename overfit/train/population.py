@@ -94,6 +94,7 @@ def train(
             their compiled programs.
         keep_variables: return the kept weights.
         layout: members on the devices; by default chosen by `layout.choose`.
+        compact: members that have ended make room at once; else when all of their lane have.
         progress: called with (member-steps done since the last call, members finished since).
 
     Returns:

@@ -17,7 +17,7 @@ SIZES = (12, 30, 60)
 
 def tuned(arm, **numbers):
     hyper = base.Hyper(**{'learning_rate': 0.1, 'steps': 40.0} | numbers)
-    return search.Tuned(arm, hyper, 0.1, 0.1, 20, 3, 100, 0)
+    return search.Tuned(arm, hyper, (0.1,), 0.1, 20, 3, 100, 0)
 
 
 PLAIN, L2, DROPOUT, ENSEMBLE, REFIT = (

@@ -85,7 +85,7 @@ class PlanTest(chex.TestCase):
 
     def test_phases_and_costs(self):
         made = make()
-        phases = ['tuning', 'measuring', 'data-size curve', 'combining', 'final', 'references']
+        phases = ['tuning', 'measuring', 'combining', 'final', 'references']
         self.assertEqual(list(made.seconds), phases)
         self.assertEqual(list(made.member_steps), phases[:-1])
         self.assertTrue(all(np.isfinite(s) and s > 0 for s in made.seconds.values()))
@@ -101,4 +101,4 @@ class PlanTest(chex.TestCase):
 
 
 def tuned(arm):
-    return search.Tuned(arm, None, 0.1, 0.1, 20, 3, 100, 0)
+    return search.Tuned(arm, None, (0.1,), 0.1, 20, 3, 100, 0)

@@ -52,8 +52,8 @@ class SearchTest(chex.TestCase):
     def test_every_arm_has_the_same_budget(self):
         self.assertEqual([t.arm for t in self.found], list(tiny.ARMS))
         self.assertEqual({t.trials for t in self.found}, {tiny.PROTOCOL.trials})
-        spent = tiny.PROTOCOL.trials * tiny.PROTOCOL.folds * tiny.PROTOCOL.steps
-        self.assertEqual({t.member_steps for t in self.found}, {spent})
+        members = 3 * 2 + 2 * 1  # of 3 settings on 2 folds, the better 2 go on to the third
+        self.assertEqual({t.member_steps for t in self.found}, {members * tiny.PROTOCOL.steps})
         self.assertEqual({t.frozen for t in self.found}, {0})
 
     def test_settings_come_from_the_arms_own_space(self):
@@ -67,12 +67,12 @@ class SearchTest(chex.TestCase):
                 else:
                     self.assertEqual(given[field], wanted)
 
-    def test_the_choice_is_the_best_of_all_settings_over_the_folds(self):
+    def test_the_choice_is_the_winner_of_the_race(self):
         fifths = splits.folds(tiny.POOL.y[tiny.LABELLED], 5, seed=tiny.PROTOCOL.seed)
         folds = fifths[: tiny.PROTOCOL.folds]  # of validation=0.2
         for one in (self.found[0], self.found[2]):
             drawn = spaces.trials(one.arm.space, tiny.PROTOCOL.trials, seed=tiny.PROTOCOL.seed)
-            scores, errors, best_steps = [], [], []
+            trained = []
             for values in drawn:
                 members = [
                     population.Member(
@@ -85,15 +85,34 @@ class SearchTest(chex.TestCase):
                     )
                     for number, (train, held) in enumerate(folds)
                 ]
-                trained = tiny.train(members)
-                scores.append(np.mean([search.score(t.error, t.loss) for t in trained]))
-                errors.append(np.mean([t.error for t in trained]))
-                best_steps.append(int(np.median([t.best_step for t in trained])))
-            best = int(np.argmin(scores))
-            np.testing.assert_allclose(one.score, scores[best], atol=1e-5)
-            np.testing.assert_allclose(one.error, errors[best], atol=1e-6)
+                trained.append(tiny.train(members))
+            scores = np.array([[search.score(t.error, t.loss) for t in group] for group in trained])
+            going_on = np.argsort(scores[:, :2].mean(1))[:2]
+            best = going_on[scores[going_on].mean(1).argmin()]
+            np.testing.assert_allclose(one.fold_scores, scores[best], atol=1e-5)
+            np.testing.assert_allclose(one.score, scores[best].mean(), atol=1e-5)
+            np.testing.assert_allclose(one.error, np.mean([t.error for t in trained[best]]), atol=1e-6)
             self.assertAlmostEqual(one.hyper.learning_rate, drawn[best]['learning_rate'])
-            self.assertEqual(one.best_step, best_steps[best])
+            together = np.mean([t.curve[:, 4] + 1e-3 * t.curve[:, 3] for t in trained[best]], axis=0)
+            self.assertEqual(one.best_step, trained[best][0].curve[together.argmin(), 0])
+
+    def test_an_arm_behind_on_the_first_folds_goes_no_further(self):
+        arm, good = tiny.ARMS[0], base.Hyper(learning_rate=0.1, steps=20.0)
+        arguments = ([arm], [[good]], tiny.POOL, tiny.LABELLED, tiny.PROTOCOL)
+        plain = search.evaluate(*arguments)[0]
+        self.assertLen(plain.fold_scores, 3)
+        settings = [[good, good._replace(learning_rate=0.09)]]
+        for rival, folds in ((0.0, 2), (9.0, 3)):
+            beat = plain._replace(fold_scores=(rival, rival, rival))
+            found = search.evaluate(arguments[0], settings, *arguments[2:], beat=beat)[0]
+            self.assertLen(found.fold_scores, folds)
+            self.assertEqual(combine.beats(found, beat), folds == 3)
+            np.testing.assert_allclose(found.score, np.mean(found.fold_scores))
+
+    def test_arms_are_told_of_in_order(self):
+        told = []
+        search.search(tiny.ARMS, tiny.POOL, tiny.LABELLED, tiny.PROTOCOL, said=told.append)
+        self.assertEqual(told, self.found)
 
     def test_again_it_finds_the_same(self):
         again = search.search(tiny.ARMS, tiny.POOL, tiny.LABELLED, tiny.PROTOCOL)
@@ -103,7 +122,7 @@ class SearchTest(chex.TestCase):
         arm, good = tiny.ARMS[0], base.Hyper(learning_rate=0.1, steps=20.0)
         settings = [good._replace(learning_rate=np.inf), good]
         found = search.evaluate([arm], [settings], tiny.POOL, tiny.LABELLED, tiny.PROTOCOL)[0]
-        self.assertEqual((found.hyper, found.frozen, found.trials), (good, tiny.PROTOCOL.folds, 2))
+        self.assertEqual((found.hyper, found.frozen, found.trials), (good, 2, 2))  # out after two folds
 
     def test_seeds_are_the_same_in_every_process(self):
         self.assertEqual(search.seed_of(0, 'measure', 3), 3085344617)
@@ -114,19 +133,6 @@ class SearchTest(chex.TestCase):
             for n in range(9)
         }
         self.assertLen(drawn, 36)
-
-
-class ChooseTest(chex.TestCase):
-    def test_the_best_score_where_nothing_diverged(self):
-        self.assertEqual(search.choose([3.0, 1.0, 2.0], [0.1, 0.2, 0.4], [True] * 3), 1)
-
-    def test_not_close_to_a_rate_that_diverged(self):
-        scores, rates = [3.0, 2.0, 1.0, 9.0], [0.05, 0.1, 0.3, 0.4]
-        self.assertEqual(search.choose(scores, rates, [True, True, True, False]), 1)
-
-    def test_what_is_left(self):
-        self.assertEqual(search.choose([2.0, 9.0], [0.3, 0.4], [True, False]), 0)
-        self.assertEqual(search.choose([9.0, 8.0], [0.3, 0.4], [False, False]), 1)
 
 
 class OutOfReachTest(chex.TestCase):

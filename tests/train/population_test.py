@@ -1,5 +1,7 @@
 """A population against a plain loop over one member at a time, and against replays of its own records."""
 
+from unittest import mock
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -7,7 +9,7 @@ import numpy as np
 
 from overfit import base, keys
 from overfit.nn import initializers
-from overfit.train import layout, optimizers, population, predict, step
+from overfit.train import lane, layout, optimizers, population, predict, step
 from tests import problems
 
 EVERY, ROOM = 10, (48, 20)
@@ -115,6 +117,21 @@ class PopulationTest(chex.TestCase):
         ):
             for old, new in zip(before, train(chosen, **options), strict=True):
                 chex.assert_trees_all_close(new, old, atol=1e-4)
+
+    def test_making_room_does_not_matter(self):
+        """Refilled slots and merged lanes against lanes that wait for their last member."""
+        for new, old in zip(train(MEMBERS, compact=False), self.trained, strict=True):
+            chex.assert_trees_all_close(new, old, atol=1e-4)
+
+    def test_members_of_two_lanes_come_together(self):
+        # 16 members in 2 lanes of 4 slots each; when none waits, lanes half empty merge.
+        members = [member(seed, 200, stop_at=200.0 if seed % 4 == 0 else 20.0) for seed in range(16)]
+        with mock.patch.object(lane.Lane, 'adopt', autospec=True, side_effect=lane.Lane.adopt) as spy:
+            found = train(members)
+        self.assertGreater(spy.call_count, 0)
+        self.assertEqual([t.steps for t in found], [200 if seed % 4 == 0 else 20 for seed in range(16)])
+        for number in (0, 1, 8, 12, 15):
+            chex.assert_trees_all_close(train([members[number]])[0], found[number], atol=1e-4)
 
     def test_early_stopping_replayed_on_the_curve(self):
         steps = set()
