@@ -81,7 +81,7 @@ class MeasureTest(parameterized.TestCase):
             members.extend(given)
             raise Stop
 
-        tuned = search.Tuned(study.arms[0], base.Hyper(steps=10.0), 0.0, 0.0, 5, 1, 10, 0)
+        tuned = search.Tuned(study.arms[0], base.Hyper(steps=10.0), (0.0,), 0.0, 5, 1, 10, 0)
         with mock.patch.object(population, 'train', record):
             with self.assertRaises(Stop):
                 measure.measure([tuned], study.splits.train, study.splits.test, study.plan.protocol)

@@ -11,7 +11,7 @@ from absl.testing import parameterized
 
 from overfit import base
 from overfit.data import augment
-from overfit.nn import activations, initializers
+from overfit.nn import activations, initializers, models
 from overfit.objectives import losses
 from overfit.train import optimizers
 from tests import problems
@@ -41,7 +41,10 @@ STRENGTHS = {
     'lighting': {'brightness': 0.3, 'contrast': 0.3},
     'noise': {'noise': 0.2},
 }
+CNN = models.CNN(problems.CLASSES, channels=(4, 6), widths=(8,))
 FAMILIES = [
+    ('model', 'CNN', problems.recipe(model=CNN), {'dropout': 0.2}, 0.1),
+    ('model', 'CNN with batch normalisation', problems.recipe(model=CNN.clone(batch_norm=True)), {}, 0.1),
     *[
         ('optimizer', f.__name__, problems.recipe(optimizer=f), {'momentum': 0.8}, RATES[f.__name__])
         for f in functions_of(optimizers, 'hyper', 'learning_rate')
