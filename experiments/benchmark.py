@@ -1,13 +1,17 @@
 """Measures `overfit` against what people use instead, side by side in one run.
 
-    python -m experiments.benchmark --data=digits --train_size=200
-    python -m experiments.benchmark --squeezed=runs/digits/results.json --json=result.json
+    python -m experiments.benchmark
+    python -m experiments.benchmark --workload=W1,W3 --json=speed.json
+    python -m experiments.benchmark --workload=by_hand --squeezed=runs/digits/results.json --json=result.json
 
-Accuracy: the net that a practitioner writes by hand in PyTorch, and an RBF SVM, on the labelled subsets on
-which `experiments.squeeze` with the same `--data`, `--train_size` and `--seed` measures its arms.
-Needs PyTorch: `pip install -e ".[bench]"`.
+Speed: the same training step in PyTorch, in a plain loop, and as a population. PyTorch's columns need
+`pip install -e ".[bench]"`. Accuracy (`by_hand`): the net that a practitioner writes by hand in PyTorch, and
+an RBF SVM, on the labelled subsets on which `experiments.squeeze` with the same `--data`, `--train_size` and
+`--seed` measures its arms.
 """
 
+import functools
+import importlib.util
 import json
 import os
 import pathlib
@@ -16,23 +20,66 @@ import sys
 
 from absl import app, flags, logging
 
-import overfit
-from experiments import provenance
+from experiments.shared_flags import DATA, SEED, SEEDS, TRAIN_SIZE
 
-DATA = flags.DEFINE_string('data', 'digits', 'Images, as in experiments.squeeze.')
-TRAIN_SIZE = flags.DEFINE_integer('train_size', 200, 'Labelled examples to pretend.', lower_bound=1)
-SEEDS = flags.DEFINE_integer('seeds', 5, 'Fresh replicates.', lower_bound=2)
-SEED = flags.DEFINE_integer('seed', 0, 'Of everything.', lower_bound=0, upper_bound=2**31 - 1)
+# Processes of columns import this file too: what is large is imported where it is needed.
+
+BY_HAND = 'by_hand'
+WORKLOADS = ('W1', 'W2', 'W3', 'W3-5x5', 'W4', 'W5', 'W6', 'W7', 'stopping')
+
+WORKLOAD = flags.DEFINE_list('workload', list(WORKLOADS), f'What to measure; {BY_HAND}: accuracy.')
+REPEATS = flags.DEFINE_integer('repeats', 5, 'Rounds in which columns take turns.', lower_bound=1)
+SECONDS = flags.DEFINE_float('seconds', 2, 'That a column takes a round.', lower_bound=0.01)
 JSON = flags.DEFINE_string('json', None, 'File to write the result to.')
 SQUEEZED = flags.DEFINE_string(
-    'squeezed', None, 'results.json of experiments.squeeze on the same data, to compare with.'
+    'squeezed', None, f'{BY_HAND}: results.json of experiments.squeeze on the same data, to compare with.'
 )
+OF_ACCURACY = (DATA, TRAIN_SIZE, SEEDS, SEED, SQUEEZED)
+OF_SPEED = (REPEATS, SECONDS)
 
 
-def command() -> str:
+def chosen() -> list[str]:
+    """The workloads asked for, each once.
+
+    Raises:
+        ValueError: one that does not exist, or flags that do not go with them.
+    """
+    names = list(dict.fromkeys(WORKLOAD.value))
+    exist = f'these exist: {", ".join((*WORKLOADS, BY_HAND))}'
+    for name in names:
+        if name not in (*WORKLOADS, BY_HAND):
+            raise ValueError(f'--workload={name}: there is no such workload; {exist}')
+    if not names:
+        raise ValueError(f'--workload is empty; {exist}')
+    if BY_HAND in names and len(names) > 1:
+        raise ValueError(f'--workload={BY_HAND} is measured alone: leave out the others')
+    wrong, words = (OF_SPEED, 'speed') if names == [BY_HAND] else (OF_ACCURACY, f'--workload={BY_HAND}')
+    for flag in wrong:
+        if flag.present:
+            raise ValueError(f'--{flag.name} is of {words}: leave it out for --workload={",".join(names)}')
+    if JSON.value and not pathlib.Path(JSON.value).absolute().parent.is_dir():
+        raise ValueError(f'--json={JSON.value}: there is no such folder; make it first')
+    return names
+
+
+def train_size() -> int:
+    """Labelled examples of the accuracy comparison."""
+    return TRAIN_SIZE.value or 200
+
+
+def seeds() -> int:
+    """Replicates of the accuracy comparison."""
+    return SEEDS.value or 5
+
+
+def command(names: list[str]) -> str:
     """The command that measures this again, wherever the data lies."""
-    data = pathlib.Path(DATA.value).name
-    options = {'data': data, 'train_size': TRAIN_SIZE.value, 'seeds': SEEDS.value, 'seed': SEED.value}
+    options = {'workload': ','.join(names)}
+    if names == [BY_HAND]:
+        data = pathlib.Path(DATA.value).name
+        options |= {'data': data, 'train_size': train_size(), 'seeds': seeds(), 'seed': SEED.value}
+    else:
+        options |= {'repeats': REPEATS.value, 'seconds': f'{SECONDS.value:g}'}
     return shlex.join(['python', '-m', 'experiments.benchmark', *(f'--{k}={v}' for k, v in options.items())])
 
 
@@ -41,17 +88,34 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def benchmark() -> None:
-    """Measures, prints, writes."""
+def about(names: list[str], torch: bool) -> dict:
+    """Where a result comes from."""
+    from experiments import provenance
+
+    return {
+        'machine': provenance.machine(),
+        'versions': provenance.versions(*['torch'] * torch),
+        'git': provenance.git_hash(),
+        'command': command(names),
+    }
+
+
+def write(result: dict) -> None:
+    """Writes the result, where it is asked for."""
+    if JSON.value:
+        pathlib.Path(JSON.value).write_text(json.dumps(result, indent=1) + '\n')
+
+
+def accuracy() -> None:
+    """Measures, prints, writes what a practitioner's net errs."""
+    import overfit
     from experiments import handwritten
     from overfit.data import load
     from overfit.study import squeeze as study_lib
 
-    if JSON.value and not pathlib.Path(JSON.value).absolute().parent.is_dir():
-        raise ValueError(f'--json={JSON.value}: there is no such folder; make it first')
     study = study_lib.prepare(
         load.load(DATA.value, seed=SEED.value),
-        study_lib.Request(train_size=TRAIN_SIZE.value, replicates=SEEDS.value, seed=SEED.value),
+        study_lib.Request(train_size=train_size(), replicates=seeds(), seed=SEED.value),
     )
     if SQUEEZED.value:
         squeezed = handwritten.read_squeezed(SQUEEZED.value, study)
@@ -59,28 +123,83 @@ def benchmark() -> None:
     contestants = {handwritten.BY_HAND: handwritten.by_hand, handwritten.SVM: handwritten.svm}
     rows = handwritten.measure(study, contestants, said=say)
     print(handwritten.table(rows))
-    result = {
-        'machine': provenance.machine(),
-        'versions': provenance.versions('torch'),
-        'git': provenance.git_hash(),
-        'command': command(),
-        'seed': SEED.value,
-        'rows': [row.as_json() for row in rows],
-    }
+    result = about([BY_HAND], torch=True) | {'seed': SEED.value, 'rows': [row.as_json() for row in rows]}
     if SQUEEZED.value:
         result['against_squeezed'] = handwritten.against_squeezed(squeezed, best, study, rows)
         print(handwritten.verdict(result['against_squeezed']))
-    if JSON.value:
-        pathlib.Path(JSON.value).write_text(json.dumps(result, indent=1) + '\n')
+    write(result)
+
+
+def speed(names: list[str]) -> None:
+    """Measures how fast the columns are; prints and writes after every workload."""
+    from experiments import columns, matmul, workers
+    from experiments import speed as speed_lib
+
+    torch = importlib.util.find_spec('torch') is not None
+    if not torch:
+        say('PyTorch is not installed (pip install -e ".[bench]"): its columns are left out')
+    gpu, device = workers.alone(columns.device)
+    say(f'measuring the peak of float32 matrix products on the {device}')
+    peaks = [workers.alone(matmul.jax_gflops)]
+    if torch:
+        peaks.append(workers.alone(matmul.torch_gflops, gpu))
+    result = about(names, torch) | {'matmul_peak_gflops': max(peaks), 'device': device, 'rows': []}
+    write(result)
+    for name in names:
+        rows, tables = measured(name, gpu, torch, max(peaks))
+        result['rows'] += rows
+        write(result)
+        line = speed_lib.line(name, rows) if name in speed_lib.LINES else ''
+        print('\n'.join([*tables, *([line] if line else [])]) + '\n', flush=True)
+
+
+def measured(name: str, gpu: bool, torch: bool, peak: float) -> tuple[list[dict], list[str]]:
+    """Measures a workload; returns its rows, and tables of them."""
+    from experiments import cold_start, scaling
+
+    if name == 'W5':
+        parts = [side_by_side(on, gpu, False, peak, losses=True) for on in ('W1', 'W3')]
+        return [row for rows, _ in parts for row in rows], [table for _, table in parts]
+    if name == 'W6':
+        return cold_start.rows(said=say), []
+    if name == 'W7':
+        return scaling.by_members(repeats=REPEATS.value, gpu=gpu, said=say), []
+    if name == 'stopping':
+        return scaling.stopping(repeats=REPEATS.value, gpu=gpu), []
+    rows, table = side_by_side(name, gpu, torch, peak)
+    return rows, [table]
+
+
+def side_by_side(
+    name: str, gpu: bool, torch: bool, peak: float, *, losses: bool = False
+) -> tuple[list[dict], str]:
+    """Measures the columns of a workload, or a population with each of two losses."""
+    from experiments import columns, task, workers, workloads
+    from experiments import speed as speed_lib
+
+    workload = workloads.make(name, gpu)
+    made = {}
+    if torch:
+        shown = workloads.task_of(workload, gpu)
+        made |= {column: functools.partial(task.build, shown, column) for column in task.COLUMNS}
+    ours = columns.LOSSES if losses else columns.COLUMNS
+    made |= {column: functools.partial(columns.named, name, column, gpu) for column in ours}
+    label = f'W5 on {name}' if losses else name
+    rows = workers.measure(
+        label, made, repeats=REPEATS.value, seconds=SECONDS.value, optional=task.COLUMNS, said=say
+    )
+    rows = [speed_lib.with_flops(row, workload.flops_per_step, peak) for row in rows]
+    return rows, speed_lib.table(rows, f'{label}: {workloads.ABOUT[name]}; {workload.members:,} members')
 
 
 def main(arguments: list[str]) -> None:
     """Runs what the flags describe; wrong input ends in one sentence."""
     if len(arguments) > 1:
-        raise app.UsageError(f'unexpected argument {arguments[1]!r}: flags start with --, as --data=digits')
+        raise app.UsageError(f'unexpected argument {arguments[1]!r}: flags start with --, as --repeats=3')
     logging.set_verbosity(logging.WARNING)
     try:
-        benchmark()
+        names = chosen()
+        accuracy() if names == [BY_HAND] else speed(names)
     except ValueError as error:
         if os.environ.get('OVERFIT_DEBUG'):
             raise

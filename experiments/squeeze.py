@@ -18,26 +18,13 @@ import sys
 from absl import app, flags, logging
 
 from experiments import provenance
+from experiments.shared_flags import DATA, SEED, SEEDS, TRAIN_SIZE
 
 STOCK_TRAIN_SIZE = 200
 
-DATA = flags.DEFINE_string(
-    'data',
-    'digits',
-    'Built-in set, TFDS name, .npz or .csv file, or a folder with a sub-folder of images a class.',
-)
 LABEL = flags.DEFINE_string('label', None, 'Column of a .csv that holds the class.')
-TRAIN_SIZE = flags.DEFINE_integer(
-    'train_size',
-    None,
-    'Labelled examples to pretend; where not given, all of your own files, 200 of a stock set.',
-    lower_bound=1,
-)
 VALIDATION = flags.DEFINE_float(
     'validation', 0.2, 'Fraction of the labelled examples that is held out, 0.1 to 0.3.'
-)
-SEEDS = flags.DEFINE_integer(
-    'seeds', None, 'Fresh paired replicates; as the budget allows where not given.', lower_bound=3
 )
 TRIALS = flags.DEFINE_integer(
     'trials', None, 'Settings tried an arm; as the budget allows where not given.', lower_bound=1
@@ -54,7 +41,6 @@ BUDGET_MINUTES = flags.DEFINE_float(
     lower_bound=0.1,
 )
 DRY_RUN = flags.DEFINE_bool('dry_run', False, 'Print what would run, and stop.')
-SEED = flags.DEFINE_integer('seed', 0, 'Of everything.', lower_bound=0, upper_bound=2**31 - 1)
 
 
 def workdir_for(name: str) -> pathlib.Path:

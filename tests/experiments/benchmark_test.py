@@ -9,10 +9,11 @@ import tempfile
 from unittest import mock
 
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl import flags
+from absl.testing import absltest, flagsaver, parameterized
 from scipy import ndimage
 
-from experiments import handwritten, provenance
+from experiments import benchmark, handwritten, provenance
 from overfit import base
 from overfit.data import splits
 from overfit.study import measure, search
@@ -30,7 +31,7 @@ class Hide:
         if name == 'torch':
             raise ImportError(name)
 sys.meta_path.insert(0, Hide)
-sys.argv = ['benchmark', '--train_size=100']
+sys.argv = ['benchmark', '--workload=by_hand', '--train_size=100']
 runpy.run_module('experiments.benchmark', run_name='__main__')
 """
 
@@ -182,6 +183,21 @@ class BinaryTest(parameterized.TestCase):
         )
         self.assertNotIn('Traceback', run.stderr)
 
+    @parameterized.parameters(
+        (['--workload=W1,W9'], 'these exist: W1, W2, W3, W3-5x5, W4, W5, W6, W7, stopping, by_hand'),
+        (['--workload='], '--workload is empty'),
+        (['--workload=W1,by_hand'], 'leave out the others'),
+        (['--workload=W1', '--train_size=100'], '--train_size is of --workload=by_hand'),
+        (['--data=digits'], '--data is of --workload=by_hand'),
+        (['--workload=by_hand', '--repeats=2'], '--repeats is of speed'),
+        (['--json=nowhere/speed.json'], 'no such folder'),
+    )
+    def test_one_sentence(self, arguments, said):
+        with flagsaver.flagsaver():
+            flags.FLAGS(['benchmark', *arguments])
+            with self.assertRaisesRegex(ValueError, said):
+                benchmark.chosen()
+
     def test_machine(self):
         machine = provenance.machine()
         self.assertTrue(machine['cpu'])
@@ -194,7 +210,9 @@ class BinaryTest(parameterized.TestCase):
             self.assertContainsSubset(
                 {'machine', 'versions', 'git', 'command', 'seed', 'rows'}, set(result), path.name
             )
-            self.assertRegex(result['command'], r'^python -m experiments\.benchmark --data=[\w.]+ ')
+            self.assertRegex(
+                result['command'], r'^python -m experiments\.benchmark --workload=by_hand --data=[\w.]+ '
+            )
             for row in result['rows']:
                 self.assertEqual(set(row), {'workload', 'column', 'test_error', 'seconds'})
 

@@ -1,0 +1,19 @@
+"""Flags that several binaries have: the data, and what is pretended about it."""
+
+from absl import flags
+
+DATA = flags.DEFINE_string(
+    'data',
+    'digits',
+    'Built-in set, TFDS name, .npz or .csv file, or a folder with a sub-folder of images a class.',
+)
+TRAIN_SIZE = flags.DEFINE_integer(
+    'train_size',
+    None,
+    'Labelled examples to pretend; where not given, all of your own files, 200 of a stock set.',
+    lower_bound=1,
+)
+SEEDS = flags.DEFINE_integer(
+    'seeds', None, 'Fresh paired replicates; as the budget allows where not given.', lower_bound=3
+)
+SEED = flags.DEFINE_integer('seed', 0, 'Of everything.', lower_bound=0, upper_bound=2**31 - 1)

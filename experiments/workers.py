@@ -1,0 +1,228 @@
+"""Measures columns in turns, each in a process of its own: memory, threads and compile time are its own.
+
+A column has `members` (trained at once), `compiles`, `threads` (`None`: the library's choice), `run(steps)`,
+`settle(steps)` (the number of steps nearest to it that it can run), `test_error()` and `peak_memory_mb()`
+(`None`: the process's counts).
+"""
+
+import concurrent.futures
+import multiprocessing
+import pathlib
+import re
+import resource
+import sys
+import time
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+FEWEST = 10  # steps of the first run
+
+
+class Prepared(NamedTuple):
+    """A column that is ready.
+
+    Attributes:
+        members: it trains at once.
+        compile_s: seconds by which its first run was longer than the second; `None`: it compiles nothing.
+        steps: of a measurement, a member.
+        threads: chosen for it; `None`: the library's own choice.
+    """
+
+    members: int
+    compile_s: float | None
+    steps: int
+    threads: int | None
+
+
+class Session:
+    """A column and where it stands, in its own process.
+
+    Args:
+        build: makes the column.
+    """
+
+    def __init__(self, build: Callable[[], Any]):
+        self._column, self._steps = build(), 0
+
+    def prepare(self, seconds: float, steps: int | None = None) -> Prepared:
+        """Compiles and warms up.
+
+        Args:
+            seconds: that a measurement is to take.
+            steps: of a measurement, where they are fixed.
+        """
+        column = self._column
+        trial = column.settle(steps or FEWEST)
+        first, took = self._seconds(trial), self._seconds(trial)
+        compile_s = max(0.0, first - took) if column.compiles else None
+        if steps is None:
+            while took < seconds / 4:
+                trial *= 2
+                took = self._seconds(trial)
+            for _ in range(3):
+                trial = column.settle(round(trial * seconds / took))
+                self._seconds(trial)  # where evaluations are further apart, the program is another
+                took = self._seconds(trial)
+                if took > seconds / 2:
+                    break
+        self._steps = trial
+        return Prepared(column.members, compile_s, trial, column.threads)
+
+    def measure(self) -> float:
+        """Member-steps a second."""
+        return self._column.members * self._steps / self._seconds(self._steps)
+
+    def peak_memory_mb(self) -> float:
+        """Of the GPU where the column computes on one, else of this process."""
+        return self._column.peak_memory_mb() or peak_memory_mb()
+
+    def test_error(self) -> float:
+        """Percent."""
+        return self._column.test_error()
+
+    def _seconds(self, steps):
+        begin = time.perf_counter()
+        self._column.run(steps)
+        return time.perf_counter() - begin
+
+
+def peak_memory_mb() -> float:
+    """Largest resident memory of this process so far, MB."""
+    status = pathlib.Path('/proc/self/status')
+    if status.exists():
+        # What getrusage says holds the parent's memory too, from before the program was loaded.
+        return int(re.search(r'VmHWM:\s+(\d+) kB', status.read_text())[1]) / 1024
+    unit = 2**20 if sys.platform == 'darwin' else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+class Failed(RuntimeError):
+    """A column could not be measured; the message says why in a line."""
+
+
+class Worker:
+    """A `Session` in a process of its own; its methods may be called here."""
+
+    def __init__(self, build: Callable[[], Any]):
+        context = multiprocessing.get_context('spawn')
+        self._pool = concurrent.futures.ProcessPoolExecutor(1, mp_context=context)
+        try:
+            self._do(_open, build)
+        except Failed:
+            self.close()
+            raise
+
+    def __getattr__(self, name):
+        return lambda *arguments: self._do(_ask, name, *arguments)
+
+    def _do(self, function, *arguments):
+        try:
+            return self._pool.submit(_guarded, function, *arguments).result()
+        except concurrent.futures.BrokenExecutor as error:
+            raise Failed(f'its process died: {error}') from error
+
+    def close(self) -> None:
+        """Ends the process."""
+        self._pool.shutdown()
+
+
+def _guarded(function, *arguments):
+    # Exceptions of some libraries do not survive the way between processes.
+    try:
+        return function(*arguments)
+    except Exception as error:
+        said = (str(error).strip().splitlines() or [''])[0]
+        raise Failed(f'{type(error).__name__}: {said}') from error
+
+
+def _open(build):
+    global _session
+    _session = Session(build)
+
+
+def _ask(name, *arguments):
+    return getattr(_session, name)(*arguments)
+
+
+def alone(function: Callable[..., Any], *arguments) -> Any:
+    """Calls a function in a fresh process."""
+    context = multiprocessing.get_context('spawn')
+    with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
+        return pool.submit(_guarded, function, *arguments).result()
+
+
+def measure(
+    workload: str,
+    columns: Mapping[str, Callable[[], Any]],
+    *,
+    repeats: int,
+    seconds: float,
+    optional: Collection[str] = (),
+    steps: int | None = None,
+    tested: bool = True,
+    said: Callable[[str], None] = lambda text: None,
+    worker=Worker,
+) -> list[dict]:
+    """Measures the columns of a workload in turns, so that their ratios are of one run.
+
+    Args:
+        workload: its name.
+        columns: what makes each.
+        repeats: rounds.
+        seconds: that each column takes a round.
+        optional: columns that are left out where they fail.
+        steps: of a measurement, where they are fixed.
+        tested: train for the test error in the end.
+        said: told of the progress.
+        worker: makes the process of a column.
+
+    Returns:
+        One row a column; `gflops` and `peak_share` are missing, see `speed.with_flops`.
+
+    Raises:
+        Failed: a column that is not optional did.
+    """
+    running, prepared, rates, rows = {}, {}, {}, []
+    try:
+        for name, build in columns.items():
+            try:
+                running[name] = worker(build)
+                prepared[name] = running[name].prepare(seconds, steps)
+            except Failed as failure:
+                if name not in optional:
+                    raise
+                said(f'{workload}: {name} is left out: {failure}')
+                continue
+            compiled = prepared[name].compile_s
+            said(f'{workload}: {name} is ready' + (f', compiled in {compiled:.1f} s' if compiled else ''))
+        rates = {name: [] for name in prepared}
+        for number in range(repeats):
+            for name in prepared:
+                rates[name].append(running[name].measure())
+            latest = ', '.join(f'{name} {rates[name][-1]:,.0f}' for name in prepared)
+            said(f'{workload}: round {number + 1} of {repeats}: {latest} member-steps/s')
+        for name, ready in prepared.items():
+            memory = running[name].peak_memory_mb()
+            rows.append(
+                {
+                    'workload': workload,
+                    'column': name,
+                    'members': ready.members,
+                    'threads': ready.threads,
+                    'member_steps_per_s': spread(rates[name]),
+                    'compile_s': ready.compile_s,
+                    'peak_memory_mb': memory,
+                    'test_error': running[name].test_error() if tested else None,
+                }
+            )
+    finally:
+        for one in running.values():
+            one.close()
+    return rows
+
+
+def spread(values: Collection[float]) -> dict[str, float]:
+    """Smallest, middle and largest."""
+    return {'min': float(min(values)), 'median': float(np.median(values)), 'max': float(max(values))}

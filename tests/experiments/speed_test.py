@@ -1,0 +1,309 @@
+"""The speed benchmark: rows, arithmetic, words; and that columns in PyTorch and JAX do the same step."""
+
+import contextlib
+import functools
+import importlib.util
+import io
+import json
+import pathlib
+import re
+from unittest import mock
+
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from experiments import benchmark, cold_start, columns, scaling, speed, task, workers, workloads
+from overfit import base, keys
+from overfit.nn import initializers, models
+from overfit.objectives import losses
+from overfit.train import optimizers, population, step
+
+ROOT = pathlib.Path(__file__).parents[2]
+TORCH = importlib.util.find_spec('torch')
+SKIP = 'PyTorch is not installed: pip install -e ".[bench]"'
+KEYS = {'workload', 'column', 'members', 'threads', 'member_steps_per_s', 'compile_s', 'peak_memory_mb'}
+
+
+class Here(workers.Session):
+    """A worker in this process."""
+
+    def close(self):
+        pass
+
+
+class Failing:
+    def __init__(self):
+        raise workers.Failed('RuntimeError: no compiler')
+
+
+def _workload(model, *, side=8, max_norm=None, batch_size=8):
+    rng = np.random.default_rng(0)
+    y = (np.arange(24) % 3).astype(np.int32)
+    x = rng.integers(0, 40, (24, side, side, 1)) + 60 * y[:, None, None, None]
+    examples = base.Examples(x.astype(np.uint8), y, ('a', 'b', 'c'), 'image')
+    recipe = base.Recipe(model, losses.softmax, optimizers.sgd, initializers.he, batch_size=batch_size)
+    hyper = base.Hyper(learning_rate=0.1, momentum=0.9, max_norm=max_norm)
+    return workloads.Workload('tiny', recipe, hyper, examples, examples.x, y, 2, 10)
+
+
+MLP = models.MLP(3, widths=(5,))
+CNN = models.CNN(3, channels=(4, 6), widths=(5,))
+
+
+def _rate_row(workload, column, median, **more):
+    spread = {'min': median - 1, 'median': float(median), 'max': median + 1}
+    row = {'workload': workload, 'column': column, 'members': 64, 'threads': None}
+    row |= {'member_steps_per_s': spread, 'compile_s': 1.5, 'peak_memory_mb': 400.0, 'test_error': 5.0}
+    return row | {'gflops': 50.0, 'peak_share': 0.25} | more
+
+
+def _study_row(column, seconds, **more):
+    row = {'workload': 'W6', 'column': column, 'seconds': seconds, 'first_result_s': 20.0, 'compile_s': 50.0}
+    return row | {'compile_share': 0.25, 'member_steps': 1000, 'member_steps_per_s': 5.0} | more
+
+
+def _result():
+    taken = {'all_run': [4.0], 'compact': [2.5], 'not_compact': [3.7]}
+    return {
+        'machine': {'cpu': 'Abacus', 'cores': 2, 'memory_gib': 8.0},
+        'versions': {'python': '3.11.0', 'jax': '0.10.0', 'torch': '2.8.0'},
+        'git': None,
+        'command': 'python -m experiments.benchmark',
+        'matmul_peak_gflops': 200.0,
+        'device': 'cpu',
+        'rows': [
+            _rate_row('W1', 'dataloader', 1000, compile_s=None),
+            _rate_row('W1', 'vmap', 10_000, compile_s=None),
+            _rate_row('W1', 'own_scan', 25_000),
+            _rate_row('W1', 'overfit', 50_000),
+            _rate_row('W5 on W1', 'softmax', 500),
+            _rate_row('W5 on W1', 'center', 400),
+            _study_row('cold', 200.0),
+            _study_row('warm', 100.0),
+            _study_row('plain_loop', 900.0, first_result_s=None, extrapolated_from=0.02),
+            _rate_row('W7', '1', 1000, steps=50),
+            _rate_row('W7', '4096', 60_000, steps=50),
+            *scaling.stopping_rows(taken),
+        ],
+    }
+
+
+class MeasureTest(parameterized.TestCase):
+    def test_rows(self):
+        workload, said = _workload(MLP), []
+        made = {name: functools.partial(columns.build, workload, name) for name in columns.COLUMNS}
+        rows = workers.measure(
+            'tiny',
+            made | {'compile': Failing},
+            repeats=2,
+            seconds=0.02,
+            optional=('compile',),
+            said=said.append,
+            worker=lambda build: Here(build),
+        )
+        self.assertEqual([row['column'] for row in rows], ['own_loop', 'own_scan', 'overfit'])
+        self.assertEqual([row['members'] for row in rows], [1, 1, 2])
+        self.assertIn('tiny: compile is left out: RuntimeError: no compiler', said)
+        for row in rows:
+            row = speed.with_flops(row, workload.flops_per_step, 100.0)
+            self.assertEqual(set(json.loads(json.dumps(row))), KEYS | {'test_error', 'gflops', 'peak_share'})
+            low, middle, high = (row['member_steps_per_s'][k] for k in ('min', 'median', 'max'))
+            self.assertTrue(0 < low <= middle <= high)
+            self.assertAlmostEqual(row['peak_share'], middle * workload.flops_per_step / 1e11)
+            self.assertLess(row['test_error'], 40)
+            self.assertGreater(row['peak_memory_mb'], 10)
+
+    def test_a_column_that_is_not_optional_fails_loudly(self):
+        with self.assertRaisesRegex(workers.Failed, 'no compiler'):
+            workers.measure('tiny', {'overfit': Failing}, repeats=1, seconds=0.1, worker=lambda b: Here(b))
+
+    def test_a_process_of_its_own(self):
+        with self.assertRaisesRegex(workers.Failed, "KeyError: 'W9'"):
+            workers.alone(workloads.make, 'W9')
+
+    def test_what_is_written_and_said(self):
+        written, peaks = [], iter([(False, 'cpu'), 100.0])
+        rows = [_rate_row('W1', 'overfit', 5)]
+        with (
+            mock.patch.object(benchmark, 'write', lambda result: written.append(json.dumps(result))),
+            mock.patch.object(benchmark, 'measured', lambda *_: (rows, ['table'])),
+            mock.patch.object(benchmark, 'about', lambda *_: {'git': None}),
+            mock.patch.object(workers, 'alone', lambda *_: next(peaks)),
+            mock.patch.object(importlib.util, 'find_spec', lambda name: None),
+            contextlib.redirect_stderr(io.StringIO()) as stderr,
+            contextlib.redirect_stdout(io.StringIO()) as stdout,
+        ):
+            benchmark.speed(['W1', 'W2'])
+        self.assertEqual([len(json.loads(text)['rows']) for text in written], [0, 1, 2])
+        self.assertEqual(json.loads(written[0])['matmul_peak_gflops'], 100.0)
+        self.assertIn('PyTorch is not installed', stderr.getvalue().splitlines()[0])
+        self.assertEqual(stdout.getvalue(), 'table\n\ntable\n\n')
+
+
+class WorkloadsTest(parameterized.TestCase):
+    @parameterized.parameters(
+        ('W1', 64 * 2 * (3 * (64 * 64 + 64 * 10) + 2 * 64 * 64)),
+        ('W3', 64 * 2 * (2 * 225_792 + 3 * (3_612_672 + 401_408 + 1_280))),
+        ('W4', 100 * 2 * (2 * 784 * 1024 + 3 * (1024 * 1024 + 1024 * 2048 + 20_480))),
+    )
+    def test_flops(self, name, expected):
+        self.assertEqual(workloads.make(name).flops_per_step, expected)
+
+    def test_members_on_a_gpu(self):
+        made = [(name, workloads.make(name, True).members) for name in workloads.MADE]
+        self.assertEqual(made, [('W1', 4096), ('W2', 32), ('W3', 256), ('W3-5x5', 8), ('W4', 4)])
+
+    def test_enlarged(self):
+        x = np.zeros((2, 8, 8, 1), np.uint8)
+        x[1] = 200
+        large = workloads.enlarged(x, 28)
+        self.assertEqual((large.shape, large.dtype), ((2, 28, 28, 1), np.uint8))
+        self.assertEqual((large[0].max(), large[1].min()), (0, 200))
+
+
+class ArithmeticTest(parameterized.TestCase):
+    def test_stopping(self):
+        rows = scaling.stopping_rows({'all_run': [8.0, 9.0, 7.0], 'compact': [5.0], 'not_compact': [8.0]})
+        self.assertEqual([row['saved_share'] for row in rows], [None, 1.0, 0.0])
+        self.assertEqual(rows[0]['seconds'], {'min': 7.0, 'median': 8.0, 'max': 9.0})
+        self.assertEqual(rows[1]['stopped_share'], 0.375)
+
+    def test_half_of_the_members_stop_at_a_quarter(self):
+        net = columns.Population(_workload(MLP)._replace(members=10), evaluations=20)
+        with mock.patch.object(population, 'train') as train:
+            net.run(net.settle(100), stopping=0.5, compact=False)
+        members = train.call_args.args[0]
+        self.assertEqual(sorted(m.limit for m in members), [25.0] * 5 + [100.0] * 5)
+        self.assertEqual(train.call_args.kwargs['eval_every'], 5)
+        self.assertFalse(train.call_args.kwargs['compact'])
+
+    def test_by_members(self):
+        with mock.patch.object(workers, 'measure', side_effect=lambda name, made, **_: [{'column': [*made]}]):
+            rows = scaling.by_members(repeats=1, gpu=False, said=print, sizes=(1, 16), steps=7)
+        self.assertEqual(rows, [{'column': ['1'], 'steps': 7}, {'column': ['16'], 'steps': 7}])
+
+    def test_study_and_plain_loop(self):
+        results = {
+            'baseline': {'member_steps': 100},
+            'arms': [{'member_steps': 200}],
+            'squeezed': {'member_steps': 300},
+            'seconds': {'compile': 5.0, 'total': 20.0},
+        }
+        row = cold_start.study_row('cold', 30.0, 4.0, results)
+        self.assertEqual((row['member_steps'], row['member_steps_per_s']), (600, 20.0))
+        self.assertEqual((row['compile_share'], row['first_result_s']), (0.25, 4.0))
+        row = cold_start.extrapolated(cold_start.Sampled(10, 4, 8.0, 50, 2.0), 600)
+        self.assertEqual((row['compile_s'], row['seconds']), (20.0, 44.0))
+
+    def test_plain_loop(self):
+        workload = _workload(MLP)
+        rows, hyper = np.arange(24), workload.hyper._replace(steps=3.0)
+        members = [
+            population.Member(workload.recipe, h, 0, rows, rows[:0]) for h in (hyper, hyper._replace(l2=0.1))
+        ]
+        sampled = cold_start.train([*members, members[0]], workload.examples)
+        self.assertEqual((sampled.compiled, sampled.steps), (2, 9))
+
+
+class WordsTest(absltest.TestCase):
+    def test_section(self):
+        text = speed.section(_result())
+        self.assertIn('64 members | 50,000 | 50 | 5 (`vmap`) | 2 | 25.0 % | 1.5 s | 400 MB |', text)
+        self.assertIn('takes 1.25 × on W1 the time', text)
+        self.assertIn('200 s (25 % of it compiling, the first result after 20 s); again 100 s', text)
+        self.assertIn('would train for 900 s (extrapolated from 2 % of them)', text)
+        self.assertIn('50 steps each: 1: 1,000 (400 MB); 4,096: 60,000 (400 MB).', text)
+        self.assertIn('37.5 % of all: 100 % of that is saved as time (20 % if', text)
+        self.assertIn('Abacus, 2 cores; Python 3.11.0, JAX 0.10.0, PyTorch 2.8.0', text)
+
+    def test_section_of_little(self):
+        result = _result()
+        result['rows'] = [_rate_row('W1', 'overfit', 50)]
+        result['versions'].pop('torch')
+        text = speed.section(result)
+        self.assertIn('| 50 | – | – | – | 25.0 %', text)
+        self.assertNotIn('* ', text)
+
+    def test_table(self):
+        rows = [row for row in _result()['rows'] if row['workload'] == 'W1']
+        lines = speed.table(rows, 'W1: a net').splitlines()
+        self.assertRegex(lines[2], r'^dataloader +64 +1,000 +999 to 1,001 +50 +50 +25.0 % +400 +5.0$')
+        self.assertLen({len(line) for line in lines[1:]}, 1)
+
+    def test_the_readme_shows_the_committed_result(self):
+        readme = (ROOT / 'README.md').read_text(encoding='utf-8')
+        parts = re.findall(r'<!-- speed: (\S+) -->\n(.*?)<!-- end -->', readme, re.DOTALL)
+        if not parts:
+            self.skipTest('the README has no <!-- speed: --> yet')
+        for path, shown in parts:
+            result = json.loads((ROOT / path).read_text(encoding='utf-8'))
+            self.assertEqual(shown.strip(), speed.section(result))
+
+
+@absltest.skipUnless(TORCH, SKIP)
+class TorchTest(parameterized.TestCase):
+    @parameterized.product(model=(MLP, CNN), max_norm=(None, 0.8), column=('tensor', 'vmap'))
+    def test_the_same_step(self, model, max_norm, column):
+        import torch
+
+        workload = _workload(model, max_norm=None if model is CNN else max_norm)
+        shown = workloads.task_of(workload)
+        with mock.patch('experiments.torch_columns.TRIAL', 0.0):
+            theirs = task.build(shown, column)
+        examples, hyper = workload.examples, workload.hyper._replace(steps=1.0)
+        moments = step.moments_of(examples.x, examples.kind)
+        state = step.init_state(keys.key(1), workload.recipe, hyper, moments, examples.x.shape[1:])
+        after, metrics = step.train_step(
+            state, base.Batch(examples.x[:8], examples.y[:8]), hyper, workload.recipe
+        )
+        before, expected = (_as_torch(s.params, torch) for s in (state, after))
+        x, y = theirs.x[:8], theirs.y[:8]
+        theirs.net.train()
+        if column == 'vmap':
+            for name, weight in theirs.weights.items():
+                weight.copy_(before[int(name.split('.')[0])][name.split('.')[1]].expand_as(weight))
+            theirs.step(theirs.optimizer(), x.expand(2, *x.shape), y.expand(2, -1))
+            found = {name: weight[1] for name, weight in theirs.weights.items()}
+        else:
+            with torch.no_grad():
+                for name, weight in theirs.net.named_parameters():
+                    weight.copy_(before[int(name.split('.')[0])][name.split('.')[1]])
+            loss = theirs.step(theirs.optimizer(), x, y)
+            np.testing.assert_allclose(float(loss), float(metrics.loss), rtol=1e-5)
+            found = {name: weight.detach() for name, weight in theirs.net.named_parameters()}
+        for name, weight in found.items():
+            layer, kind = name.split('.')
+            np.testing.assert_allclose(weight, expected[int(layer)][kind], atol=2e-5, err_msg=name)
+
+    @parameterized.parameters('dataloader', 'tensor', 'vmap')
+    def test_learns(self, column):
+        with mock.patch('experiments.torch_columns.TRIAL', 0.0):
+            net = task.build(workloads.task_of(_workload(MLP)), column)
+        self.assertLess(net.test_error(), 40)
+
+
+def _as_torch(params, torch):
+    """Weights of our net by the number of PyTorch's layer: `[out, in, ...]`."""
+    convolutions = sorted(name for name in params if name.startswith('ConvBlock'))
+    dense = [*sorted(name for name in params if name.startswith('Dense')), 'logits']
+    numbers = [3 * n for n in range(len(convolutions))]
+    begin = 3 * len(convolutions) + bool(convolutions)
+    numbers += [begin + 2 * n for n in range(len(dense))]
+    weights = {}
+    for number, name in zip(numbers, [*convolutions, *dense], strict=True):
+        kernel, bias = (np.asarray(params[name][k]) for k in ('kernel', 'bias'))
+        if kernel.ndim == 4:
+            kernel = kernel.transpose(3, 2, 0, 1)
+        elif convolutions and name == dense[0]:
+            depth = len(params[convolutions[-1]]['bias'])
+            side = round((len(kernel) / depth) ** 0.5)
+            # We flatten [H, W, C], PyTorch [C, H, W].
+            kernel = kernel.reshape(side, side, depth, -1).transpose(2, 0, 1, 3).reshape(len(kernel), -1).T
+        else:
+            kernel = kernel.T
+        weights[number] = {'weight': torch.tensor(kernel.copy()), 'bias': torch.tensor(bias)}
+    return weights
+
+
+if __name__ == '__main__':
+    absltest.main()
