@@ -96,7 +96,8 @@ class MeasureTest(parameterized.TestCase):
             'tiny',
             made | {'compile': Failing},
             repeats=2,
-            seconds=0.02,
+            seconds=0,
+            steps=20,
             optional=('compile',),
             said=said.append,
             worker=lambda build: Here(build),
@@ -112,6 +113,22 @@ class MeasureTest(parameterized.TestCase):
             self.assertAlmostEqual(row['peak_share'], middle * workload.flops_per_step / 1e11)
             self.assertLess(row['test_error'], 40)
             self.assertGreater(row['peak_memory_mb'], 10)
+
+    @parameterized.parameters(1, 7)
+    def test_steps_take_about_the_seconds_asked_for(self, multiple):
+        clock = [0.0]
+
+        def run(steps):
+            clock[0] += 1e-3 * steps + (0.5 if clock[0] == 0 else 0.0)
+
+        column = mock.Mock(members=3, compiles=True, threads=None, run=run)
+        column.settle = lambda steps: multiple * max(1, round(steps / multiple))
+        with mock.patch.object(workers.time, 'perf_counter', lambda: clock[0]):
+            session = workers.Session(lambda: column)
+            ready = session.prepare(0.1)
+            self.assertEqual(ready.steps, multiple * round(100 / multiple))
+            self.assertAlmostEqual(ready.compile_s, 0.5)
+            self.assertAlmostEqual(session.measure(), 3000)
 
     def test_a_column_that_is_not_optional_fails_loudly(self):
         with self.assertRaisesRegex(workers.Failed, 'no compiler'):
