@@ -22,7 +22,7 @@ def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
 
     Args:
         x: `[B, H, W, C]`.
-        kernel: `[s, s, C, O]`; an even side reaches one pixel further down and right.
+        kernel: `[s, s, C, O]`, of the type of `x`; an even side reaches one pixel further down and right.
 
     Returns:
         `[B, H, W, O]`. On a CPU, differentiable in reverse mode only.

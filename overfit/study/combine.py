@@ -85,8 +85,8 @@ def combine(
     if len(textbook) > 1:
         settings = textbook_settings(textbook, recipe, protocol, 2 * effort.trials)
         found = attempt(textbook, settings)
-        said(f'{found.arm.label}: validation error {percent(found)}')
-        said(f'{best.arm.label}, the best single technique: {percent(best)}')
+        said(f'{best.arm.label}: validation error {percent(best)}, the best single technique')
+        said(f'{found.arm.label}: {judged(found, best)}')
         best = found if beats(found, best) else best
     else:
         said(f'{best.arm.label}: validation error {percent(best)}')
@@ -113,11 +113,10 @@ def combine(
                 parted(best.hyper, single[key], baseline, protocol.seed, effort.trials),
             )
         better = beats(found, best)
-        folds = len(found.fold_scores)
-        judged = f'{percent(best)} → {percent(found)}'
-        if folds < len(best.fold_scores):
-            judged = f'behind after {folds} folds'
-        said(f'{move} {techniques.TECHNIQUES[key].label}: {judged}{"" if better else ", not taken"}')
+        said(
+            f'{move} {techniques.TECHNIQUES[key].label}: '
+            f'{judged(found, best)}{"" if better else ", not taken"}'
+        )
         best = found if better else best
     return best._replace(
         trials=best.trials if best not in spent else sum(t.trials for t in spent),
@@ -128,6 +127,14 @@ def combine(
 def beats(found: search.Tuned, best: search.Tuned) -> bool:
     """Whether a try ran on all folds, and is better on them."""
     return len(found.fold_scores) == len(best.fold_scores) and found.score < best.score
+
+
+def judged(found: search.Tuned, best: search.Tuned) -> str:
+    """What became of a try, in words."""
+    folds = len(found.fold_scores)
+    if folds < len(best.fold_scores):
+        return f'behind after {folds} folds'
+    return f'validation error {percent(best)} → {percent(found)}'
 
 
 def percent(tuned: search.Tuned) -> str:

@@ -66,17 +66,18 @@ def measure(
             for x in (pool.x[drawn.labelled], holdout.x)
         )
         contestants = models(search.fold_count(protocol.validation), train.shape[1], drawn.seed)
-        wrong = {
+        return {
             name: holdout.wrong(model.fit(train, pool.y[drawn.labelled]).predict(held))
             for name, model in contestants.items()
         }
-        if progress is not None:
-            progress(1, 1)
-        return wrong
 
+    wrong = []
     # Threads are enough: most of the time is spent in scikit-learn's compiled parts.
     with concurrent.futures.ThreadPoolExecutor(len(jax.local_devices())) as threads:
-        wrong = list(threads.map(test, range(replicates)))
+        for one in threads.map(test, range(replicates)):
+            wrong.append(one)
+            if progress is not None:
+                progress(1, 1)
     return [
         {'name': name, 'test_error': stats.interval(np.stack([w[name] for w in wrong]))._asdict()}
         for name in (wrong[0] if wrong else ())

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from overfit.data import splits
 from overfit.study import plots, wording
 from overfit.study.wording import headline, table
 
-__all__ = ['Material', 'headline', 'table', 'write_html', 'write_json']
+__all__ = ['Material', 'confusion', 'headline', 'mistakes', 'table', 'write_html', 'write_json']
 
 ORDER = (
     'command', 'versions', 'git', 'machine', 'seed', 'seconds', 'total', 'compile', 'data', 'name', 'kind',
@@ -144,3 +145,26 @@ def _confused(material):
     order = np.argsort(-counts, axis=None, kind='stable')[:12]
     pairs = [(*divmod(int(place), len(counts)), int(counts.flat[place])) for place in order]
     return [pair for pair in pairs if pair[2]]
+
+
+def confusion(y: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """`[classes, classes]` counts, rows the truth."""
+    classes = probabilities.shape[-1]
+    cells = np.bincount(y * classes + probabilities.argmax(-1), minlength=classes**2)
+    return cells.reshape(classes, classes)
+
+
+def mistakes(holdout: splits.Holdout, probabilities: np.ndarray, *, most: int = 24) -> list[dict]:
+    """The test examples that are wrong with the greatest confidence."""
+    y, prediction, confidence = holdout.reveal(), probabilities.argmax(-1), probabilities.max(-1)
+    order = sorted(np.flatnonzero(prediction != y), key=lambda n: -confidence[n])
+    return [
+        {
+            'x': holdout.x[n],
+            'truth': int(y[n]),
+            'prediction': int(prediction[n]),
+            'confidence': float(confidence[n]),
+            'index': int(n),
+        }
+        for n in order[:most]
+    ]

@@ -57,7 +57,7 @@ class Protocol(NamedTuple):
     Attributes:
         train_size: labelled examples of a replicate.
         validation: fraction of them that is held out.
-        folds: of the `1 / validation` folds, how many every trial is trained on.
+        folds: of the `1 / validation` folds, how many the better trials are trained on, see `race.heat`.
         trials: settings an arm.
         replicates: fresh ones, on which the chosen settings are measured.
         steps: training steps of a member.
@@ -175,7 +175,7 @@ def evaluate(
     """Races given settings of each arm over the folds and keeps each arm's best.
 
     All settings are trained on the first folds; the better half of them on the others too (see `race.heat`).
-    An arm with every setting behind `beat` on the first folds goes no further.
+    An arm whose best setting is behind `beat` on the first folds goes no further.
 
     Args:
         arms: to judge.
@@ -231,7 +231,10 @@ def evaluate(
         )
         judged = []
         for (arm, hypers), best in zip(entrants, kept, strict=True):
-            chosen = next(n for n in ranked(arm, hypers) if n in best)
+            # Settings that dropped out on the first folds count again where all the others were lost.
+            order = ranked(arm, hypers)
+            whole = [n for n in order if n in best and all(t.finite for t in course.results(arm, hypers[n]))]
+            chosen = (whole or order)[0]
             judged.append(_tuned(arm, hypers, chosen, [course.results(arm, hyper) for hyper in hypers]))
         return judged
 
@@ -276,10 +279,9 @@ def _ahead(trained, beat):
 def _best_step(trained, restore_best):
     """The evaluation that is best on all folds together: steadier than any fold's own best."""
     curves = [t.curve for t in trained if t.finite]
-    if not restore_best or not curves:
+    if not restore_best or len({len(curve) for curve in curves}) != 1:
         return int(np.median([t.best_step for t in trained]))
-    shortest = min(map(len, curves))
-    means = np.mean([score(c[:shortest, 4], c[:shortest, 3]) for c in curves], axis=0)
+    means = np.mean([score(curve[:, 4], curve[:, 3]) for curve in curves], axis=0)
     return int(curves[0][means.argmin(), 0])
 
 

@@ -140,18 +140,15 @@ def run(study: Study, workdir: pathlib.Path, about: dict, progress: Progress) ->
             study.labelled,
             protocol,
             progress=advance,
-            said=lambda one: progress.say(f'{one.arm.label}: validation error {combine.percent(one)}'),
+            said=lambda t: say_tuned(progress, t),
         )
     baseline = tuned[0]
     others = [size for size in study.plan.sizes if size != protocol.train_size]
+    sizes = [protocol.train_size] * len(tuned) + others
+    of_sizes = [at_size(baseline, size / protocol.train_size) for size in others]
     with progress.phase('measuring', steps['measuring']) as advance:
         measured = measure.measure(
-            [*tuned, *(at_size(baseline, size / protocol.train_size) for size in others)],
-            pool,
-            holdout,
-            protocol,
-            sizes=[protocol.train_size] * len(tuned) + others,
-            progress=advance,
+            [*tuned, *of_sizes], pool, holdout, protocol, sizes=sizes, progress=advance
         )
     curve = {protocol.train_size: measured[0].wrong}
     curve |= {size: one.wrong for size, one in zip(others, measured[len(tuned) :], strict=True)}
@@ -223,9 +220,9 @@ def run(study: Study, workdir: pathlib.Path, about: dict, progress: Progress) ->
     (workdir / 'partial.json').unlink()
     material = report.Material(
         curves={'baseline': learning_curve(measured[0]), 'squeezed': learning_curve(last)},
-        confusion=confusion(holdout.reveal(), probabilities),
+        confusion=report.confusion(holdout.reveal(), probabilities),
         classes=pool.classes,
-        mistakes=mistakes(holdout, probabilities),
+        mistakes=report.mistakes(holdout, probabilities),
         summary=load.describe(study.splits),
         notes=study.splits.notes,
     )
@@ -291,6 +288,11 @@ def optimism(
     return stats.search_optimism(100 * np.array(errors), wrong, validated)._asdict()
 
 
+def say_tuned(progress: Progress, tuned: search.Tuned) -> None:
+    """The first results of a run, arm by arm."""
+    progress.say(f'{tuned.arm.label}: validation error {combine.percent(tuned)}')
+
+
 def partial_table(rows: Sequence[dict]) -> str:
     """The rows that differ from the baseline, as soon as they are known."""
     lines = [
@@ -308,29 +310,6 @@ def learning_curve(measured: measure.Measured) -> dict[str, np.ndarray]:
         'train_error': 100 * measured.curve[:, :, 2],
         'validation_error': 100 * measured.curve[:, :, 4],
     }
-
-
-def confusion(y: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """`[classes, classes]` counts, rows the truth."""
-    classes = probabilities.shape[-1]
-    cells = np.bincount(y * classes + probabilities.argmax(-1), minlength=classes**2)
-    return cells.reshape(classes, classes)
-
-
-def mistakes(holdout: splits_lib.Holdout, probabilities: np.ndarray, *, most: int = 24) -> list[dict]:
-    """The test examples that are wrong with the greatest confidence."""
-    y, prediction, confidence = holdout.reveal(), probabilities.argmax(-1), probabilities.max(-1)
-    order = sorted(np.flatnonzero(prediction != y), key=lambda n: -confidence[n])
-    return [
-        {
-            'x': holdout.x[n],
-            'truth': int(y[n]),
-            'prediction': int(prediction[n]),
-            'confidence': float(confidence[n]),
-            'index': int(n),
-        }
-        for n in order[:most]
-    ]
 
 
 def describe_plan(study: Study) -> str:

@@ -21,7 +21,10 @@ class Lane:
 
     Attributes:
         occupant: `[slots]`, the member in each slot; -1: none.
+        FIRST: evaluations of the first call, at most.
     """
+
+    FIRST = 1
 
     def __init__(self, recipe, where, data, jobs, initializers, eval_every):
         self._recipe, self._where, self._data = recipe, where, data
@@ -30,7 +33,7 @@ class Lane:
         self._advance = program.advance(recipe, self._shape, eval_every)
         self._slots = self._placed = self._records = None
         self._began = self._count = None
-        self._most = 1
+        self._most = self.FIRST
         self.occupant = np.full(where.devices * where.width, -1)
 
     @property
@@ -70,6 +73,7 @@ class Lane:
         self._overwrite(target, jax.tree.map(lambda a: self._flat(a)[source], other._slots))
         self.occupant[target] = other.occupant[source]
         other.occupant[:] = -1
+        other._slots = other._placed = None
         self._show_jobs()
 
     def dispatch(self, due: int) -> None:

@@ -62,7 +62,7 @@ def choose(recipe: base.Recipe, examples: base.Examples, members: int = MANY) ->
     weights = 4 * weights_of(recipe.model, shape)
     devices = len(jax.local_devices())
     cpu = jax.default_backend() == 'cpu'
-    most = max(1, int((2**30 if cpu else 2**34) / (6 * weights * devices)))
+    most = max(1, int((2**30 if cpu else 2**34) / (6 * weights * devices)))  # slots of a device
     needed = 2 ** int(np.ceil(np.log2(max(1, members / devices))))
     if not cpu:
         return Layout(devices, 1, min(2 ** int(np.log2(min(most, 1024))), needed))
@@ -70,4 +70,4 @@ def choose(recipe: base.Recipe, examples: base.Examples, members: int = MANY) ->
     alone = hasattr(recipe.model, 'channels') and flops > 0.5e9
     width = 1 if alone else 2 ** int(np.log2(np.clip(40e6 / flops, 2, 8)))
     width = min(width, needed, most)
-    return Layout(devices, LANES, width)
+    return Layout(devices, max(1, min(LANES, most // width)), width)

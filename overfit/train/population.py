@@ -198,11 +198,11 @@ def _make_room(lane, lanes):
 def _evaluations_due(member, curve, eval_every):
     """Evaluations before which a member cannot end."""
     done = curve[-1].step if curve else 0
-    due = max(1, int(np.ceil((member.limit - done) / eval_every)))
+    due = np.ceil((member.limit - done) / eval_every)
     if member.hyper.patience:
         waited = (done - max(curve[-1].best_step, 0)) / eval_every if curve else 0
-        due = min(due, max(1, int(np.ceil(member.hyper.patience - waited))))
-    return due
+        due = min(due, np.ceil(member.hyper.patience - waited))
+    return int(np.clip(due, 1, program.MOST_EVALUATIONS))
 
 
 def _take(curve, records, member):

@@ -44,7 +44,7 @@ class Record(NamedTuple):
         error: validation error, a fraction.
         best_step: step of the weights kept so far; -1: the initial ones.
         finite: whether losses and predictions were.
-        stopped: whether patience ran out.
+        stopped: whether patience ran out, or it is not finite.
     """
 
     step: Any
@@ -116,6 +116,8 @@ def advance(recipe: base.Recipe, shape: tuple[int, ...], eval_every: int):
             _variables(state),
             job.hyper.patience,
         )
+        # A lost member keeps what it had, whatever becomes of it until the host looks.
+        stopping = stopping._replace(stopped=stopping.stopped | ~finite)
         record = Record(
             state.step,
             sums.loss / eval_every,

@@ -9,7 +9,7 @@ import numpy as np
 
 from overfit import base, keys
 from overfit.nn import initializers
-from overfit.train import lane, layout, optimizers, population, predict, step
+from overfit.train import lane, layout, optimizers, population, predict, program, step
 from tests import problems
 
 EVERY, ROOM = 10, (48, 20)
@@ -173,6 +173,26 @@ class PopulationTest(chex.TestCase):
             hyper = base.Hyper(learning_rate=0.0)
             start = initial(keys.key(one.seed), PLAIN, hyper, found.moments, (4,))
             chex.assert_trees_all_close(found.variables['params'], start.params, atol=1e-6)
+
+    def test_a_lost_member_that_recovers_before_the_host_looks_keeps_what_it_had(self):
+        # Logits of one huge example overflow until the weights have decayed: lost at first, finite later.
+        x = NOISY.x.copy()
+        x[60] = 3e38
+        recipe = problems.recipe(widths=(), initializer=initializers.he)
+        numbers = {'weight_decay': 0.5, 'rate': 0.05, 'recipe': recipe, 'dropout': None}
+        rows = np.arange(40), np.arange(50, 70)
+        members = [member(s, 600, **numbers)._replace(train=rows[0], validation=rows[1]) for s in range(8)]
+        with mock.patch.object(population, '_evaluations_due', lambda *_: 1):
+            short = population.train(members, NOISY._replace(x=x), eval_every=EVERY, layout=SMALL)
+        with mock.patch.object(lane.Lane, 'FIRST', program.MOST_EVALUATIONS):
+            long = population.train(members, NOISY._replace(x=x), eval_every=EVERY, layout=SMALL)
+        self.assertIn(False, [t.finite for t in long])
+        for new, old in zip(long, short, strict=True):
+            chex.assert_trees_all_close(new, old, atol=1e-4)
+
+    def test_it_may_run_until_patience_ends_it(self):
+        found = train([member(3, np.inf, patience=3.0, rate=1.0)])[0]
+        self.assertEqual(found.steps, found.best_step + 3 * EVERY)
 
     def test_without_validation_there_is_no_error_to_report(self):
         self.assertTrue(np.isnan(self.trained[0].error))
