@@ -61,15 +61,14 @@ def workdir_for(name: str) -> pathlib.Path:
 def keep_programs() -> None:
     """Keeps compiled programs in the user's cache folder, so that the next run need not compile them.
 
-    In `$XDG_CACHE_HOME/overfit`, else `~/.cache/overfit`, at most 1 GiB; `JAX_COMPILATION_CACHE_DIR` names
-    another folder. Where there is neither, every run compiles.
+    In `$XDG_CACHE_HOME/overfit`, else `~/.cache/overfit` (about 2 MB a study); `JAX_COMPILATION_CACHE_DIR`
+    names another folder. Where there is neither, every run compiles.
     """
     import jax
 
     cache = os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
     if jax.config.jax_compilation_cache_dir is None and os.path.isabs(cache):
         jax.config.update('jax_compilation_cache_dir', os.path.join(cache, 'overfit'))
-        jax.config.update('jax_compilation_cache_max_size', 2**30)
         jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.1)
 
 

@@ -12,6 +12,7 @@ import tempfile
 from unittest import mock
 
 import chex
+import jax
 import numpy as np
 from absl import app
 from absl.testing import flagsaver, parameterized
@@ -97,14 +98,33 @@ def write(folder):
 def run(*flags):
     """Runs the binary in this process: (exit code, what it printed, what it complained)."""
     out, err, code = io.StringIO(), io.StringIO(), 0
-    # This process has its devices already.
+    # This process has its devices already, and keeps no programs.
     here = mock.patch.dict(os.environ, {'XLA_FLAGS': '--xla_force_host_platform_device_count=2'})
-    with here, flagsaver.flagsaver(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    alone = mock.patch.object(squeeze, 'keep_programs')
+    with here, alone, flagsaver.flagsaver(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
             app.run(squeeze.main, argv=['squeeze', *flags])
         except SystemExit as end:
             code = end.code or 0
     return code, out.getvalue(), err.getvalue()
+
+
+class KeepProgramsTest(chex.TestCase):
+    def test_in_the_users_cache_folder_unless_told_otherwise(self):
+        cases = (
+            ({'XDG_CACHE_HOME': '/cache'}, None, '/cache/overfit'),
+            ({'HOME': '/home/her'}, None, '/home/her/.cache/overfit'),
+            ({'HOME': '/home/her'}, '/elsewhere', '/elsewhere'),
+        )
+        for environment, given, wanted in cases:
+            before = jax.config.jax_compilation_cache_dir
+            jax.config.update('jax_compilation_cache_dir', given)
+            try:
+                with mock.patch.dict(os.environ, environment, clear=True):
+                    squeeze.keep_programs()
+                self.assertEqual(jax.config.jax_compilation_cache_dir, wanted)
+            finally:
+                jax.config.update('jax_compilation_cache_dir', before)
 
 
 class SqueezeTest(chex.TestCase):
