@@ -69,6 +69,19 @@ class _Column:
         self.threads = min(taken, key=taken.get)
         torch.set_num_threads(self.threads)
 
+    def run(self, steps: int) -> None:
+        """Trains fresh nets: one, or all of them, each on batches of its own."""
+        initialise(self.trained(), stacked=self.stacked)
+        optimizer, batches = self.optimizer(), self._batches()
+        self.net.train()
+        for _ in range(steps):
+            self.step(optimizer, *next(batches))
+        self._wait()
+
+    def optimizer(self) -> torch.optim.Optimizer:
+        """Of the weights, without momentum yet."""
+        return torch.optim.SGD(self.trained(), self.task.learning_rate, self.task.momentum)
+
     def settle(self, steps: int) -> int:
         """Any number of steps will do."""
         return max(1, steps)
@@ -96,7 +109,7 @@ class Eager(_Column):
         compiled: `torch.compile` the net.
     """
 
-    members = 1
+    members, stacked = 1, False
 
     def __init__(self, task: Task, *, loader: bool = False, compiled: bool = False):
         super().__init__(task)
@@ -111,18 +124,9 @@ class Eager(_Column):
         if compiled:
             self._forward = torch.compile(self.net, fullgraph=True)
 
-    def run(self, steps: int) -> None:
-        """Trains a fresh net."""
-        initialise(self.net.parameters())
-        optimizer, batches = self.optimizer(), self._batches()
-        self.net.train()
-        for _ in range(steps):
-            self.step(optimizer, *next(batches))
-        self._wait()
-
-    def optimizer(self) -> torch.optim.Optimizer:
-        """Of the net's weights, without momentum yet."""
-        return torch.optim.SGD(self.net.parameters(), self.task.learning_rate, self.task.momentum)
+    def trained(self) -> list[torch.Tensor]:
+        """The net's weights."""
+        return list(self.net.parameters())
 
     def step(self, optimizer, x, y) -> torch.Tensor:
         """Trains on one batch; returns the loss before."""
@@ -162,7 +166,7 @@ class Eager(_Column):
 class Stacked(_Column):
     """All nets at once: `vmap` of the gradient over stacked weights."""
 
-    compiles = False
+    compiles, stacked = False, True
 
     def __init__(self, task: Task):
         super().__init__(task)
@@ -179,18 +183,9 @@ class Stacked(_Column):
         self._gradient = func.vmap(func.grad(loss), randomness='different')
         self.choose_threads()
 
-    def run(self, steps: int) -> None:
-        """Trains fresh nets, each on batches of its own."""
-        initialise(self.weights.values(), stacked=True)
-        optimizer, batches = self.optimizer(), self._batches()
-        self.net.train()
-        for _ in range(steps):
-            self.step(optimizer, *next(batches))
-        self._wait()
-
-    def optimizer(self) -> torch.optim.Optimizer:
-        """Of the stacked weights, without momentum yet."""
-        return torch.optim.SGD(list(self.weights.values()), self.task.learning_rate, self.task.momentum)
+    def trained(self) -> list[torch.Tensor]:
+        """The weights of all nets, stacked."""
+        return list(self.weights.values())
 
     def step(self, optimizer, x, y) -> None:
         """Trains on batches `[members, B, ...]`."""

@@ -192,7 +192,7 @@ def _at(level, pool, arms, train_size, validation, seed, trials, replicates):
         'combining': (level.tries + 2) * race.members(level.try_trials, protocol.folds),
         'final': level.nets * (protocol.replicates + 1),
     }
-    recipes = {arm.recipe._replace(initializer=None): arm for arm in arms}
+    recipes = {population.structure(arm.recipe): arm for arm in arms}
     compiling = sum(COMPILE_CNN if hasattr(r.model, 'channels') else COMPILE_MLP for r in recipes)
     recompiling = COMPILE_CNN if 'convolution' in textbook else COMPILE_MLP
     seconds = {phase: s * steps * stretch[phase] for phase, s in runs.items()}

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from overfit import base
 from overfit.train import population
 
 
@@ -41,11 +40,6 @@ def ranking(scores: Sequence[float], rates: Sequence[float], finite: Sequence[bo
     return [int(n) for n in np.lexsort((scores, ~finite, ~safe))]
 
 
-def structure(recipe: base.Recipe) -> base.Recipe:
-    """What decides about the program of a recipe: all of it but the initializer."""
-    return recipe._replace(initializer=None)
-
-
 class Course:
     """Trains settings of arms on folds, what arms have in common only once.
 
@@ -59,19 +53,17 @@ class Course:
     def __init__(self, pairs, folds, seeds, train):
         self._folds, self._seeds, self._train = folds, seeds, train
         self._done = {}
-        self._fields = collections.defaultdict(set)
+        settings = collections.defaultdict(list)
         for arm, hypers in pairs:
-            for hyper in hypers:
-                present = {f for f, value in hyper._asdict().items() if value is not None}
-                self._fields[structure(arm.recipe)] |= present
+            settings[population.structure(arm.recipe)] += hypers
+        self._fields = {structure: population.fields_of(hypers) for structure, hypers in settings.items()}
 
     def run(self, entries, numbers) -> None:
         """Trains (arm, setting) entries on the folds with these numbers."""
         wanted = {}
         for arm, hyper in entries:
-            # 0 is the same as absent: with the same fields, all batches of a structure share one program.
-            fields = self._fields[structure(arm.recipe)]
-            filled = hyper._replace(**{f: 0.0 for f in fields if getattr(hyper, f) is None})
+            # With the same fields, all batches of a structure share one program.
+            filled = population.filled(hyper, self._fields[population.structure(arm.recipe)])
             for number in numbers:
                 key = (arm.recipe, hyper, arm.restore_best, number)
                 if key not in self._done:

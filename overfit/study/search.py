@@ -264,7 +264,7 @@ def _batches(pairs):
     """Numbers of the arms that race together: the first alone, as it is wanted soon, then by program."""
     groups = collections.defaultdict(list)
     for number, (arm, _) in enumerate(pairs):
-        groups[number == 0, race.structure(arm.recipe)].append(number)
+        groups[number == 0, population.structure(arm.recipe)].append(number)
     return list(groups.values())
 
 

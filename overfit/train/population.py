@@ -8,7 +8,7 @@ the host looks after the other.
 
 import collections
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -114,12 +114,13 @@ def train(
     )
     groups = collections.defaultdict(list)
     for number, member in enumerate(members):
-        groups[member.recipe._replace(initializer=None)].append(number)
+        groups[structure(member.recipe)].append(number)
     results = [None] * len(members)
     measured = functools.cache(lambda rows: step.moments_of(examples.x[list(rows)], examples.kind))
     data = None
     for recipe, numbers in groups.items():
-        group = _fill_absent([members[n] for n in numbers])
+        fields = fields_of(members[n].hyper for n in numbers)
+        group = [members[n]._replace(hyper=filled(members[n].hyper, fields)) for n in numbers]
         where = layout or layouts.choose(recipe, examples, len(group))
         if data is None or len(data[0]) != where.devices:
             data = parallel.replicate((examples.x, examples.y), where.devices)
@@ -137,13 +138,19 @@ def train(
     return results
 
 
-def _fill_absent(members):
-    """Gives every member every field that one of them has; 0 is the same as absent."""
-    used = {f for m in members for f, value in m.hyper._asdict().items() if value is not None}
-    return [
-        m._replace(hyper=m.hyper._replace(**{f: np.float32(getattr(m.hyper, f) or 0.0) for f in used}))
-        for m in members
-    ]
+def structure(recipe: base.Recipe) -> base.Recipe:
+    """What decides about the program of a recipe: all of it but the initializer."""
+    return recipe._replace(initializer=None)
+
+
+def fields_of(hypers: Iterable[base.Hyper]) -> set[str]:
+    """Fields that one of these settings has."""
+    return {f for hyper in hypers for f, value in hyper._asdict().items() if value is not None}
+
+
+def filled(hyper: base.Hyper, fields: Iterable[str]) -> base.Hyper:
+    """The same setting with all of these fields, 0 where absent: then it shares the others' program."""
+    return hyper._replace(**{f: 0.0 for f in fields if getattr(hyper, f) is None})
 
 
 def _run(members, lanes, eval_every, keep_variables, compact, progress):

@@ -77,21 +77,15 @@ def init_state(
     Returns:
         State at step 0.
     """
-    outputs, params, batch_stats = init_variables(key, recipe, hyper, shape)
-    return start(key, recipe, hyper, moments, params, batch_stats, outputs)
-
-
-def init_variables(key, recipe, hyper, shape):
-    """Returns (shapes of the model's outputs, initial params, initial batch statistics)."""
-    key = jax.random.fold_in(key, INIT)
+    own = jax.random.fold_in(key, INIT)
     x = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
-    outputs, variables = jax.eval_shape(lambda x: recipe.model.init_with_output(key, x, train=False), x)
+    outputs, variables = jax.eval_shape(lambda x: recipe.model.init_with_output(own, x, train=False), x)
     gain = None if hyper.init_log2_scale is None else jnp.exp2(hyper.init_log2_scale)
     leaves, tree = jax.tree_util.tree_flatten_with_path(variables['params'])
     values = []
     for number, (path, leaf) in enumerate(leaves):
         if path[-1].key == 'kernel':
-            value = recipe.initializer(jax.random.fold_in(key, number), leaf.shape, leaf.dtype)
+            value = recipe.initializer(jax.random.fold_in(own, number), leaf.shape, leaf.dtype)
             values.append(value if gain is None else value * gain)
         else:
             values.append(jnp.full(leaf.shape, float(path[-1].key == 'scale'), leaf.dtype))
@@ -99,11 +93,7 @@ def init_variables(key, recipe, hyper, shape):
         lambda path, leaf: jnp.full(leaf.shape, float(path[-1].key == 'var'), leaf.dtype),
         variables.get('batch_stats', {}),
     )
-    return outputs, jax.tree_util.tree_unflatten(tree, values), batch_stats
-
-
-def start(key, recipe, hyper, moments, params, batch_stats, outputs) -> base.State:
-    """Puts initial variables and the empty states of loss and optimizer together."""
+    params = jax.tree_util.tree_unflatten(tree, values)
     return base.State(
         step=jnp.int32(0),
         key=key,
