@@ -1,6 +1,7 @@
 """Convolution in the form that trains many small nets fastest on the machine at hand."""
 
 import functools
+import math
 
 import chex
 import jax
@@ -8,6 +9,7 @@ import jax.numpy as jnp
 from jax import custom_batching
 
 _LAYOUT = ('NHWC', 'HWIO', 'NHWC')
+_CACHE = 2**21  # bytes; a gradient by the kernel that reads more at once is a third slower
 
 
 def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -64,6 +66,9 @@ def _plain(x, kernel, before, after):
 def _direct(x, kernel, size):
     @custom_batching.sequential_vmap
     def one(x, kernel):
+        inputs, outputs = kernel.shape[2:]
+        if inputs <= 4 and outputs < 32 * inputs:  # measured: up to twice as fast there, slower elsewhere
+            return windows(x, size) @ kernel.reshape(-1, outputs)
         return _plain(x, kernel, (size - 1) // 2, size // 2)
 
     return one(x, kernel)
@@ -81,10 +86,18 @@ def _by_images(slope, kernel, size):
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def _by_kernel(x, slope, size):
     # Channels stand in for images and images for channels: the sum over images is the convolution's own.
-    @custom_batching.sequential_vmap
-    def one(x, slope):
+    def part(x, slope):
         images, filters = x.transpose(3, 1, 2, 0), slope.transpose(1, 2, 0, 3)
         return _plain(images, filters, (size - 1) // 2, size // 2).transpose(1, 2, 0, 3)
+
+    @custom_batching.sequential_vmap
+    def one(x, slope):
+        images = math.gcd(len(x), 8)
+        if 4 * slope.size <= _CACHE or images == 1:
+            return part(x, slope)
+        xs, slopes = (a.reshape(-1, images, *a.shape[1:]) for a in (x, slope))
+        start = jnp.zeros((size, size, x.shape[-1], slope.shape[-1]), x.dtype)
+        return jax.lax.fori_loop(0, len(xs), lambda n, total: total + part(xs[n], slopes[n]), start)
 
     return one(x, slope)
 

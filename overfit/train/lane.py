@@ -1,11 +1,12 @@
 """A lane: members side by side on every device, and how they come, run, and leave."""
 
+import dataclasses
 import time
 
 import jax
 import numpy as np
 
-from overfit.train import parallel, program
+from overfit.train import parallel, program, step
 
 
 class Lane:
@@ -15,8 +16,8 @@ class Lane:
         recipe: of all members, without their initializers.
         where: devices and width.
         data: `x` and `y`, replicated.
-        jobs: of all members of the group, `[members, ...]`; a lane shows the device those in its slots.
-        initializers: of all members.
+        members: of the group.
+        jobs: theirs, packed; a lane shows the devices those in its slots.
         eval_every: steps between evaluations.
 
     Attributes:
@@ -26,15 +27,16 @@ class Lane:
 
     FIRST = 1
 
-    def __init__(self, recipe, where, data, jobs, initializers, eval_every):
+    def __init__(self, recipe, where, data, members, jobs, eval_every):
         self._recipe, self._where, self._data = recipe, where, data
         self._shape = data[0].shape[2:]
-        self._jobs, self._initializers = jobs, initializers
+        self._members, self._jobs = members, jobs
         self._advance = program.advance(recipe, self._shape, eval_every)
-        self._slots = self._placed = self._records = None
+        self._slots = self._placed = self._kernels = self._records = None
         self._began = self._count = None
         self._most = self.FIRST
         self.occupant = np.full(where.devices * where.width, -1)
+        self._fresh = np.zeros(len(self.occupant), bool)
 
     @property
     def active(self) -> np.ndarray:
@@ -48,40 +50,48 @@ class Lane:
 
     def admit(self, waiting) -> None:
         """Fills empty slots from a deque of member numbers, the devices in turn."""
-        fresh = np.zeros(len(self.occupant), bool)
+        fresh = np.zeros_like(self._fresh)
         for slot in np.arange(len(self.occupant)).reshape(self._where.devices, -1).T.reshape(-1):
             if self.occupant[slot] < 0 and waiting:
                 self.occupant[slot] = waiting.popleft()
                 fresh[slot] = True
         if not fresh.any():
             return
+        self._fresh |= fresh
         self._show_jobs()
-        own = [self._initializers[n] for n in np.maximum(self.occupant, 0)]
-        for initializer in sorted({own[slot] for slot in np.flatnonzero(fresh)}, key=lambda f: f.__name__):
-            recipe = self._recipe._replace(initializer=initializer)
-            begun = program.start(recipe, self._shape)(self._placed)
-            mine = fresh & np.array([f is initializer for f in own])
-            if self._slots is None or mine.all():
-                self._slots = begun
-            else:
-                self._overwrite(mine, jax.tree.map(lambda a, mine=mine: self._flat(a)[mine], begun))
+        if self._slots is None:
+            slot = program.empty(self._recipe, self._shape, self._jobs)
+            self._slots = self._place(jax.tree.map(lambda a: np.stack([a] * len(fresh)), slot))
 
     def adopt(self, other: 'Lane') -> None:
         """Takes over the members of another lane, which must fit into the empty slots."""
         source = other.active
         target = np.flatnonzero(self.occupant < 0)[: len(source)]
-        self._overwrite(target, jax.tree.map(lambda a: self._flat(a)[source], other._slots))
-        self.occupant[target] = other.occupant[source]
-        other.occupant[:] = -1
-        other._slots = other._placed = None
+
+        def joined(own, others):
+            own = self._flat(own).copy()
+            own[target] = self._flat(others)[source]
+            return own
+
+        # On the host: it happens seldom, and on the device would be one more program a recipe.
+        self._slots = self._place(jax.tree.map(joined, self._slots, other._slots))
+        self.occupant[target], self._fresh[target] = other.occupant[source], other._fresh[source]
+        other.occupant[:], other._fresh[:] = -1, False
+        other._slots = other._placed = other._kernels = None
         self._show_jobs()
 
     def dispatch(self, due: int) -> None:
         """Sets the devices to work, on at most `due` evaluations, without waiting for them."""
         self._count = min(self._most, due)
         self._began = time.monotonic()
+        if self._fresh.any():
+            self._kernels = self._draw()
         count = parallel.replicate(np.int32(self._count), self._where.devices)
-        self._slots, self._records = self._advance(self._slots, self._placed, count, *self._data)
+        fresh = self._place(self._fresh)
+        self._slots, self._records = self._advance(
+            self._slots, fresh, self._kernels, self._placed, count, *self._data
+        )
+        self._fresh = np.zeros_like(self._fresh)
 
     def collect(self) -> np.ndarray:
         """Waits for the devices; returns records `[slots, evaluations, 8]`."""
@@ -100,18 +110,30 @@ class Lane:
         best = jax.tree.map(self._flat, self._slots.stopping.best_params)
         return [jax.tree.map(lambda a, slot=slot: a[slot].copy(), best) for slot in slots]
 
+    def _draw(self):
+        """Kernels for the slots that begin; of what the others show nothing comes."""
+        inside = [self._members[n] for n in np.maximum(self.occupant, 0)]
+        seeds = np.array([m.seed for m in inside], np.uint32)
+        scales = np.array([m.hyper.init_log2_scale or 0 for m in inside], np.float32)
+        wanted = step.kernels_of(self._recipe.model, self._shape)
+        numbers = parallel.replicate(np.array(list(wanted), np.uint32), self._where.devices)
+        drawn = {}
+        for slot in np.flatnonzero(self._fresh):
+            initializer = inside[slot].recipe.initializer
+            if initializer not in drawn:
+                begin = program.draw(initializer, tuple(wanted.values()))
+                drawn[initializer] = begin(*self._place((seeds, scales)), numbers)
+        if len(drawn) == 1:
+            return drawn.popitem()[1]
+        flat = {initializer: jax.tree.map(self._flat, kernels) for initializer, kernels in drawn.items()}
+        first = next(iter(flat))
+        own = [m.recipe.initializer if m.recipe.initializer in flat else first for m in inside]
+        rows = [jax.tree.map(lambda a, slot=slot: a[slot], flat[f]) for slot, f in enumerate(own)]
+        return self._place(jax.tree.map(lambda *a: np.stack(a), *rows))
+
     def _show_jobs(self):
         rows = np.maximum(self.occupant, 0)
-        self._placed = self._place(jax.tree.map(lambda a: a[rows], self._jobs))
-
-    def _overwrite(self, where, rows):
-        # On the host: it happens seldom, and on the device would be one more program a recipe.
-        def written(old, new):
-            old = self._flat(old).copy()
-            old[where] = new
-            return old
-
-        self._slots = self._place(jax.tree.map(written, self._slots, rows))
+        self._placed = self._place(dataclasses.replace(self._jobs, words=self._jobs.words[rows]))
 
     def _place(self, tree):
         devices = self._where.devices

@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from overfit import base, keys
+from overfit import base
+from overfit.train import step
 
 MANY = 10_000  # members: so many that their number does not shape the layout
 LANES = 2  # one computes while the host looks after the other
@@ -31,17 +32,14 @@ class Layout(NamedTuple):
 def forward_flops(model, shape: tuple[int, ...]) -> float:
     """Floating-point operations of one example's forward pass."""
     x = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
-    variables = jax.eval_shape(lambda x: model.init(keys.key(0), x, train=False), x)
+    variables = step.shapes_of(model, shape)[1]
     lowered = jax.jit(lambda v, x: model.apply(v, x, train=False).logits).lower(variables, x)
     return float(lowered.cost_analysis()['flops'])
 
 
-@functools.cache
 def weights_of(model, shape: tuple[int, ...]) -> int:
     """Number of weights and running statistics of a model."""
-    x = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
-    variables = jax.eval_shape(lambda x: model.init(keys.key(0), x, train=False), x)
-    return sum(a.size for a in jax.tree.leaves(variables))
+    return sum(a.size for a in jax.tree.leaves(step.shapes_of(model, shape)[1]))
 
 
 def choose(recipe: base.Recipe, examples: base.Examples, members: int = MANY) -> Layout:

@@ -125,10 +125,10 @@ def train(
         if data is None or len(data[0]) != where.devices:
             data = parallel.replicate((examples.x, examples.y), where.devices)
         moments = [measured(tuple(m.train.tolist())) for m in group]
-        jobs, initializers = _jobs(group, moments, room), [m.recipe.initializer for m in group]
+        jobs = _packed(group, moments, room)
         slots = where.devices * where.width
         lanes = [
-            lane_lib.Lane(recipe, where, data, jobs, initializers, eval_every)
+            lane_lib.Lane(recipe, where, data, group, jobs, eval_every)
             for _ in range(min(where.lanes, -(-len(group) // slots)))
         ]
         curves, kept = _run(group, lanes, eval_every, keep_variables, compact, progress)
@@ -175,9 +175,9 @@ def _run(members, lanes, eval_every, keep_variables, compact, progress):
         lane = running.popleft()
         records, finished, done = lane.collect(), [], 0
         for slot in lane.active:
-            curve, member = curves[lane.occupant[slot]], members[lane.occupant[slot]]
+            curve = curves[lane.occupant[slot]]
             before = len(curve)
-            if _take(curve, records[slot], member):
+            if _take(curve, records[slot]):
                 finished.append(slot)
             done += (len(curve) - before) * eval_every
         if keep_variables:
@@ -212,30 +212,33 @@ def _evaluations_due(member, curve, eval_every):
     return int(np.clip(due, 1, program.MOST_EVALUATIONS))
 
 
-def _take(curve, records, member):
+def _take(curve, records):
     """Appends a member's records up to its end; says whether it has ended."""
     for record in map(program.Record._make, records):
         curve.append(record)
-        if record.step >= member.limit or not record.finite or record.stopped:
+        if record.stopped:
             return True
     return False
 
 
-def _jobs(members, moments, room):
-    """Stacks members into arrays `[members, ...]`, index arrays padded to their room."""
+def _packed(members, moments, room):
+    """Jobs of members, `[members, ...]`, index arrays padded to their room."""
 
     def padded(rows, size):
         return np.pad(np.asarray(rows, np.int32), (0, size - len(rows)))
 
-    return program.Job(
-        seed=np.array([m.seed for m in members], np.uint32),
-        hyper=jax.tree.map(lambda *a: np.array(a, np.float32), *[m.hyper for m in members]),
-        moments=jax.tree.map(lambda *a: np.stack(a), *moments),
-        train=np.stack([padded(m.train, room[0]) for m in members]),
-        count=np.array([len(m.train) for m in members], np.uint32),
-        validation=np.stack([padded(m.validation, room[1]) for m in members]),
-        validation_count=np.array([len(m.validation) for m in members], np.int32),
-        restore_best=np.array([m.restore_best for m in members]),
+    return program.pack(
+        program.Job(
+            seed=np.array([m.seed for m in members], np.uint32),
+            hyper=jax.tree.map(lambda *a: np.array(a, np.float32), *[m.hyper for m in members]),
+            moments=jax.tree.map(lambda *a: np.stack(a), *moments),
+            train=np.stack([padded(m.train, room[0]) for m in members]),
+            count=np.array([len(m.train) for m in members], np.uint32),
+            validation=np.stack([padded(m.validation, room[1]) for m in members]),
+            validation_count=np.array([len(m.validation) for m in members], np.int32),
+            restore_best=np.array([m.restore_best for m in members], np.int32),
+            limit=np.array([m.limit for m in members], np.float32),
+        )
     )
 
 

@@ -1,10 +1,13 @@
 """The compiled side of a population: what a device does with the members in its slots."""
 
+import dataclasses
 import functools
+import math
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from overfit import base, keys
 from overfit.objectives import losses
@@ -14,7 +17,7 @@ MOST_EVALUATIONS = 32  # in one call of a program
 
 
 class Job(NamedTuple):
-    """A member as the device sees it: numbers and index arrays only."""
+    """A member as the device sees it: numbers and index arrays of four bytes only."""
 
     seed: Any
     hyper: base.Hyper
@@ -24,6 +27,39 @@ class Job(NamedTuple):
     validation: Any
     validation_count: Any
     restore_best: Any
+    limit: Any
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Packed:
+    """Jobs as one array, which a device is shown in one go.
+
+    Attributes:
+        words: `[..., n]` uint32.
+        form: what they mean: the tree, and shape and type of every leaf of a single job.
+    """
+
+    words: Any
+    form: tuple = dataclasses.field(metadata={'static': True})
+
+
+def pack(jobs: Job) -> Packed:
+    """Packs jobs, arrays `[members, ...]` on the host."""
+    leaves, tree = jax.tree.flatten(jobs)
+    words = [np.ascontiguousarray(a).reshape(len(a), -1).view(np.uint32) for a in leaves]
+    return Packed(np.concatenate(words, axis=1), (tree, tuple((a.shape[1:], a.dtype) for a in leaves)))
+
+
+def unpack(packed: Packed) -> Job:
+    """The job of a single member, `packed.words` being `[n]`."""
+    tree, leaves = packed.form
+    values, begin = [], 0
+    for shape, dtype in leaves:
+        end = begin + math.prod(shape)
+        values.append(jax.lax.bitcast_convert_type(packed.words[begin:end], dtype).reshape(shape))
+        begin = end
+    return jax.tree.unflatten(tree, values)
 
 
 class Slot(NamedTuple):
@@ -44,7 +80,7 @@ class Record(NamedTuple):
         error: validation error, a fraction.
         best_step: step of the weights kept so far; -1: the initial ones.
         finite: whether losses and predictions were.
-        stopped: whether patience ran out, or it is not finite.
+        stopped: whether it has ended: all steps done, patience run out, or not finite.
     """
 
     step: Any
@@ -57,26 +93,48 @@ class Record(NamedTuple):
     stopped: Any
 
 
-def start(recipe: base.Recipe, shape: tuple[int, ...]):
-    """Program: jobs `[devices, width, ...]` -> the slots in which they begin."""
-    return _start(recipe._replace(augment=(), batch_size=0), shape)
+def empty(recipe: base.Recipe, shape: tuple[int, ...], packed: Packed) -> Slot:
+    """A slot without a member: zeros on the host.
+
+    Args:
+        recipe: of the members to come.
+        shape: of one input.
+        packed: their jobs.
+    """
+    words = jax.ShapeDtypeStruct(packed.words.shape[-1:], jnp.uint32)
+    kernels = [jax.ShapeDtypeStruct(k, jnp.float32) for k in step.kernels_of(recipe.model, shape).values()]
+    one = jax.eval_shape(
+        functools.partial(_begun, recipe, shape), dataclasses.replace(packed, words=words), kernels
+    )
+    return jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), one)
 
 
 @functools.cache
-def _start(recipe, shape):
-    def one(job):
-        state = step.init_state(keys.key(job.seed), recipe, job.hyper, None, shape)
-        return Slot(state._replace(key=None), early_stopping.init(_variables(state)))
+def draw(initializer: base.Initializer, shapes: tuple[tuple[int, ...], ...]):
+    """Program: seeds `[devices, width]`, log2 scales, numbers `[devices, kernels]` -> kernels.
 
-    return parallel.over_devices(jax.vmap(one))
+    All models with kernels of these shapes share it.
+    """
+
+    def one(seed, log2_scale, numbers):
+        return step.draw_kernels(keys.key(seed), initializer, numbers, shapes, log2_scale)
+
+    return parallel.over_devices(jax.vmap(one, in_axes=(0, 0, None)))
+
+
+def _begun(recipe, shape, packed, kernels):
+    job = unpack(packed)
+    state = step.init_state(keys.key(job.seed), recipe, job.hyper, None, shape, kernels)
+    return Slot(state._replace(key=None), early_stopping.init(_variables(state)))
 
 
 @functools.cache
 def advance(recipe: base.Recipe, shape: tuple[int, ...], eval_every: int):
-    """Program: slots and their jobs, evaluations `[devices]`, x, y -> slots, records.
+    """Program: slots, which of them begin, kernels, jobs, evaluations `[devices]`, x, y -> slots, records.
 
-    Every slot does `eval_every` steps and is evaluated, `evaluations` times (at most
-    `MOST_EVALUATIONS`), without coming back to the host. Records are `[devices, MOST_EVALUATIONS, width, 8]`.
+    A slot that begins takes the initial state, with its kernels. Then every slot does `eval_every` steps and
+    is evaluated, `evaluations` times (at most `MOST_EVALUATIONS`), without coming back to the host. Records
+    are `[devices, MOST_EVALUATIONS, width, 8]`.
     """
 
     def draw(key, job, at, x, y):
@@ -86,7 +144,8 @@ def advance(recipe: base.Recipe, shape: tuple[int, ...], eval_every: int):
         rows = job.train[keys.shuffled(epochs, position % job.count, job.count)]
         return base.Batch(x[rows], y[rows])
 
-    def train_and_evaluate(slot, job, x, y):
+    def train_and_evaluate(slot, packed, x, y):
+        job = unpack(packed)
         key = keys.key(job.seed)
 
         def one_step(_, carry):
@@ -107,7 +166,7 @@ def advance(recipe: base.Recipe, shape: tuple[int, ...], eval_every: int):
         loss = losses.batch_mean(losses.cross_entropy(logits, held.y), held.weight)
         # Predictions of padding count too: they tell of lost weights where nothing is held out.
         finite = jnp.isfinite(sums.loss) & jnp.isfinite(logits).all()
-        by_validation = job.restore_best & (job.validation_count > 0)
+        by_validation = (job.restore_best > 0) & (job.validation_count > 0)
         score = jnp.where(by_validation, error + 1e-3 * loss, -state.step.astype(jnp.float32))
         stopping = early_stopping.update(
             slot.stopping,
@@ -116,8 +175,9 @@ def advance(recipe: base.Recipe, shape: tuple[int, ...], eval_every: int):
             _variables(state),
             job.hyper.patience,
         )
-        # A lost member keeps what it had, whatever becomes of it until the host looks.
-        stopping = stopping._replace(stopped=stopping.stopped | ~finite)
+        # A member that is lost or done keeps what it had, whatever becomes of it until the host looks.
+        ended = ~finite | (state.step >= job.limit)
+        stopping = stopping._replace(stopped=stopping.stopped | ended)
         record = Record(
             state.step,
             sums.loss / eval_every,
@@ -131,13 +191,23 @@ def advance(recipe: base.Recipe, shape: tuple[int, ...], eval_every: int):
         record = jnp.stack([jnp.asarray(r, jnp.float32) for r in record])
         return Slot(state._replace(key=None, moments=None), stopping), record
 
-    def device(slots, jobs, evaluations, x, y):
+    def begin(slot, fresh, kernels, packed):
+        begun = _begun(recipe, shape, packed, kernels)
+        return jax.tree.map(lambda new, old: jnp.where(fresh, new, old), begun, slot)
+
+    def device(slots, fresh, kernels, jobs, evaluations, x, y):
         def evaluation(number, carry):
             slots, records = carry
             slots, record = jax.vmap(train_and_evaluate, in_axes=(0, 0, None, None))(slots, jobs, x, y)
             return slots, records.at[number].set(record)
 
-        records = jnp.zeros((MOST_EVALUATIONS, len(jobs.seed), len(Record._fields)), jnp.float32)
+        slots = jax.lax.cond(
+            fresh.any(),
+            lambda slots: jax.vmap(begin)(slots, fresh, kernels, jobs),
+            lambda slots: slots,
+            slots,
+        )
+        records = jnp.zeros((MOST_EVALUATIONS, len(jobs.words), len(Record._fields)), jnp.float32)
         return jax.lax.fori_loop(0, evaluations, evaluation, (slots, records))
 
     return parallel.over_devices(device, donate=(0,))

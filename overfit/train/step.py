@@ -1,5 +1,7 @@
 """One train step for one member; `jit`, `vmap` and `pmap` make everything else of it."""
 
+import functools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import chex
@@ -63,9 +65,14 @@ def moments_of(x: np.ndarray, kind: str) -> base.Moments:
 
 
 def init_state(
-    key: jax.Array, recipe: base.Recipe, hyper: base.Hyper, moments: base.Moments, shape: tuple[int, ...]
+    key: jax.Array,
+    recipe: base.Recipe,
+    hyper: base.Hyper,
+    moments: base.Moments,
+    shape: tuple[int, ...],
+    kernels: Sequence[base.Array] | None = None,
 ) -> base.State:
-    """Draws the initial state of a member.
+    """Makes the initial state of a member.
 
     Args:
         key: PRNG key of the member.
@@ -73,36 +80,87 @@ def init_state(
         hyper: `init_log2_scale` multiplies the kernels; the rest shapes the optimizer's state.
         moments: standardisation of the inputs.
         shape: of one input, without the batch.
+        kernels: from `draw_kernels`, where they are drawn already.
 
     Returns:
         State at step 0.
     """
-    own = jax.random.fold_in(key, INIT)
-    x = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
-    outputs, variables = jax.eval_shape(lambda x: recipe.model.init_with_output(own, x, train=False), x)
-    gain = None if hyper.init_log2_scale is None else jnp.exp2(hyper.init_log2_scale)
-    leaves, tree = jax.tree_util.tree_flatten_with_path(variables['params'])
-    values = []
-    for number, (path, leaf) in enumerate(leaves):
-        if path[-1].key == 'kernel':
-            value = recipe.initializer(jax.random.fold_in(own, number), leaf.shape, leaf.dtype)
-            values.append(value if gain is None else value * gain)
-        else:
-            values.append(jnp.full(leaf.shape, float(path[-1].key == 'scale'), leaf.dtype))
-    batch_stats = jax.tree_util.tree_map_with_path(
-        lambda path, leaf: jnp.full(leaf.shape, float(path[-1].key == 'var'), leaf.dtype),
-        variables.get('batch_stats', {}),
+    outputs, variables = shapes_of(recipe.model, shape)
+    if kernels is None:
+        wanted = kernels_of(recipe.model, shape)
+        log2_scale = 0.0 if hyper.init_log2_scale is None else hyper.init_log2_scale
+        kernels = draw_kernels(key, recipe.initializer, list(wanted), list(wanted.values()), log2_scale)
+    remaining = iter(kernels)
+    params = jax.tree_util.tree_map_with_path(
+        lambda path, leaf: next(remaining) if _name(path) == 'kernel' else _filled(path, leaf, 'scale'),
+        variables['params'],
     )
-    params = jax.tree_util.tree_unflatten(tree, values)
     return base.State(
         step=jnp.int32(0),
         key=key,
         params=params,
-        batch_stats=batch_stats,
+        batch_stats=jax.tree_util.tree_map_with_path(
+            lambda path, leaf: _filled(path, leaf, 'var'), variables.get('batch_stats', {})
+        ),
         opt_state=recipe.optimizer(hyper, 0.0).init(params),
         loss_state=recipe.loss.init(outputs.logits.shape[-1], outputs.features.shape[-1]),
         moments=moments,
     )
+
+
+@functools.cache
+def shapes_of(model, shape: tuple[int, ...]) -> tuple[base.Outputs, base.Params]:
+    """What a model gives and holds, without computing it.
+
+    Args:
+        model: a linen module.
+        shape: of one input.
+
+    Returns:
+        Outputs for one input, and variables: trees of `jax.ShapeDtypeStruct`.
+    """
+    x = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
+    return jax.eval_shape(lambda x: model.init_with_output(jax.random.key(0), x, train=False), x)
+
+
+def kernels_of(model, shape: tuple[int, ...]) -> dict[int, tuple[int, ...]]:
+    """Shapes of a model's kernels, by their numbers among all its weights."""
+    leaves = jax.tree_util.tree_leaves_with_path(shapes_of(model, shape)[1]['params'])
+    return {number: leaf.shape for number, (path, leaf) in enumerate(leaves) if _name(path) == 'kernel'}
+
+
+def draw_kernels(
+    key: jax.Array,
+    initializer: base.Initializer,
+    numbers: Sequence[int],
+    shapes: Sequence[tuple[int, ...]],
+    log2_scale: base.Number = 0.0,
+) -> list[base.Array]:
+    """Draws the kernels of a member.
+
+    Args:
+        key: PRNG key of the member.
+        initializer: of every kernel.
+        numbers: what tells the draws of a member apart, whole numbers, traced or not.
+        shapes: of the kernels, see `kernels_of`.
+        log2_scale: they are multiplied by 2 to this power.
+
+    Returns:
+        The kernels, float32.
+    """
+    own, scale = jax.random.fold_in(key, INIT), jnp.exp2(log2_scale)
+    return [
+        initializer(jax.random.fold_in(own, number), shape, jnp.float32) * scale
+        for number, shape in zip(numbers, shapes, strict=True)
+    ]
+
+
+def _name(path):
+    return path[-1].key
+
+
+def _filled(path, leaf, ones):
+    return jnp.full(leaf.shape, float(_name(path) == ones), leaf.dtype)
 
 
 def train_step(
