@@ -144,12 +144,30 @@ class Population:
         self._every = max(1, round(steps / self._evaluations))
         return self._evaluations * self._every
 
-    def run(self, steps: int, *, stopping: float = 0.0, compact: bool = True) -> None:
-        """Trains fresh members; the share `stopping` of them ends after a quarter of the steps."""
+    def run(self, steps: int) -> None:
+        """Trains fresh members."""
+        self._train(self._fresh(self.members, steps), self._every)
+
+    def run_some_idle(self, steps: int, share: float, *, stop: bool = True, compact: bool = True) -> None:
+        """Trains fresh members, of which a share learns nothing; these run out of patience, unforeseen.
+
+        Args:
+            steps: of the others; the idle ones end after a quarter of the evaluations.
+            share: of idle members.
+            stop: whether they have patience; else they train to the end too.
+            compact: see `population.train`.
+        """
         members = self._fresh(self.members, steps)
-        early = np.random.default_rng(0).permutation(len(members))[: round(stopping * len(members))]
-        for number in early:
-            members[number] = members[number]._replace(stop_at=steps / 4)
+        idle = set(np.random.default_rng(0).permutation(len(members))[: round(share * len(members))].tolist())
+        for number, member in enumerate(members):
+            hyper = member.hyper._replace(patience=0.0)
+            if number in idle:
+                patience = self._evaluations / 4 - 1 if stop else 0.0
+                hyper = hyper._replace(learning_rate=0.0, patience=patience)
+            held = len(member.train) // 5
+            members[number] = member._replace(
+                hyper=hyper, train=member.train[held:], validation=member.train[:held]
+            )
         self._train(members, self._every, compact=compact)
 
     def test_error(self) -> float:

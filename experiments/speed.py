@@ -109,9 +109,9 @@ def stopping_line(rows: Sequence[dict]) -> str:
     found = rates(rows, 'stopping')
     compact, not_compact = found['compact'], found['not_compact']
     return (
-        f'Half of {compact["members"]} members end after a quarter of their {compact["steps"]} steps, '
-        f'{100 * compact["stopped_share"]:.1f} % of all: {100 * compact["saved_share"]:.0f} % of that is '
-        f'saved as time ({100 * not_compact["saved_share"]:.0f} % if their slots are not filled again).'
+        f'Half of {compact["members"]} members run out of patience after a quarter of {compact["steps"]} '
+        f'steps, {100 * compact["stopped_share"]:.1f} % of all: {100 * compact["saved_share"]:.0f} % of that '
+        f'is saved as time ({100 * not_compact["saved_share"]:.0f} % if their slots are not filled again).'
     )
 
 

@@ -39,8 +39,18 @@ def l1(params: base.Params) -> jax.Array:
 
     Reference: Tibshirani, "Regression shrinkage and selection via the lasso", JRSS B 1996, eq. 1.
     """
+    return _total(_size, params)
+
+
+@jax.custom_jvp
+def _size(w):
+    return jnp.abs(w)
+
+
+@_size.defjvp
+def _slope_of_size(primals, tangents):
     # As jax differentiates |w|, a weight of 0 would be pulled like a positive one.
-    return _total(lambda w: w * jax.lax.stop_gradient(jnp.sign(w)), params)
+    return jnp.abs(primals[0]), jnp.sign(primals[0]) * tangents[0]
 
 
 def l2(params: base.Params) -> jax.Array:

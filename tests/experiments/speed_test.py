@@ -186,13 +186,14 @@ class ArithmeticTest(parameterized.TestCase):
         self.assertEqual(rows[1]['stopped_share'], 0.375)
 
     def test_half_of_the_members_stop_at_a_quarter(self):
-        net = columns.Population(_workload(MLP)._replace(members=10), evaluations=20)
-        with mock.patch.object(population, 'train') as train:
-            net.run(net.settle(100), stopping=0.5, compact=False)
-        members = train.call_args.args[0]
-        self.assertEqual(sorted(m.limit for m in members), [25.0] * 5 + [100.0] * 5)
-        self.assertEqual(train.call_args.kwargs['eval_every'], 5)
-        self.assertFalse(train.call_args.kwargs['compact'])
+        net = columns.Population(_workload(MLP)._replace(members=6), evaluations=20)
+        with mock.patch.object(population, 'train', wraps=population.train) as train:
+            for variant in scaling.VARIANTS.values():
+                net.run_some_idle(net.settle(40), 0.5, **variant)
+        self.assertEqual([call.kwargs['compact'] for call in train.call_args_list], [True, True, False])
+        for call, ends in zip(train.call_args_list, ([40] * 6, [10] * 3 + [40] * 3), strict=False):
+            steps = [trained.steps for trained in population.train(*call.args, **call.kwargs)]
+            self.assertEqual(sorted(steps), ends)
 
     def test_by_members(self):
         with mock.patch.object(workers, 'measure', side_effect=lambda name, made, **_: [{'column': [*made]}]):

@@ -1,5 +1,8 @@
 """Convolution and pooling against XLA's, their gradients too, alone and as a population."""
 
+import re
+from unittest import mock
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -30,14 +33,32 @@ def slopes(function, weights):
 
 
 class ConvolveTest(chex.TestCase):
-    @parameterized.parameters(((3, 8, 8, 1), 3), ((2, 7, 9, 3), 5), ((2, 6, 5, 2), 2), ((2, 1, 4, 3), 3))
-    def test_values_and_gradients_are_xlas(self, shape, size):
-        x, kernel = normal(*shape), normal(size, size, shape[-1], 4, seed=1)
-        weights = normal(*shape[:3], 4, seed=2)
+    @parameterized.parameters(
+        ((3, 8, 8, 1), 3, 4),
+        ((2, 7, 9, 3), 5, 4),
+        ((2, 6, 5, 2), 2, 4),
+        ((2, 1, 4, 3), 3, 4),
+        ((2, 6, 5, 1), 3, 32),
+        ((2, 7, 9, 5), 5, 3),
+        ((2, 6, 5, 5), 2, 4),
+    )
+    def test_values_and_gradients_are_xlas(self, shape, size, channels):
+        x, kernel = normal(*shape), normal(size, size, shape[-1], channels, seed=1)
+        weights = normal(*shape[:3], channels, seed=2)
         for function in (convolution.convolve, through_windows):
             np.testing.assert_allclose(function(x, kernel), xla(x, kernel), atol=1e-4)
             found, wanted = (slopes(f, weights)(x, kernel) for f in (function, xla))
             chex.assert_trees_all_close(found, wanted, atol=1e-4)
+
+    @parameterized.parameters((16, 2), (12, 3), (6, 3), (7, 0))
+    def test_a_large_gradient_by_the_kernel_is_taken_in_parts(self, images, parts):
+        x, kernel = normal(images, 5, 5, 3), normal(3, 3, 3, 2, seed=1)
+        weights = normal(images, 5, 5, 2, seed=2)
+        with mock.patch.object(convolution, '_CACHE', 0):
+            found = slopes(convolution.convolve, weights)(x, kernel)
+            program = str(jax.make_jaxpr(slopes(convolution.convolve, weights))(x, kernel))
+        self.assertEqual([int(n) for n in re.findall(r'length=(\d+)', program)], [parts] * (parts > 0))
+        chex.assert_trees_all_close(found, slopes(xla, weights)(x, kernel), atol=1e-4)
 
     @parameterized.parameters((0, 0), (0, None), (None, 0))
     def test_a_population_is_its_members(self, of_x, of_kernel):
