@@ -157,6 +157,8 @@ class Population:
             stop: whether they have patience; else they train to the end too.
             compact: see `population.train`.
         """
+        if self._evaluations % 4 or self._evaluations < 8:
+            raise ValueError(f'{self._evaluations} evaluations have no quarter for patience to end at')
         members = self._fresh(self.members, steps)
         idle = set(np.random.default_rng(0).permutation(len(members))[: round(share * len(members))].tolist())
         for number, member in enumerate(members):

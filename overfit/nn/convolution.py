@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import custom_batching
 
 _LAYOUT = ('NHWC', 'HWIO', 'NHWC')
-_CACHE = 2**21  # bytes; a gradient by the kernel that reads more at once is a third slower
+_CACHE = 2**21  # bytes; a gradient by the kernel is a third slower where the outputs' slopes take more
 
 
 def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -23,13 +23,15 @@ def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
     convolutions. Elsewhere it is one matrix product with all neighbourhoods (`windows`).
 
     Args:
-        x: `[B, H, W, C]`.
+        x: `[B, H, W, C]` floats.
         kernel: `[s, s, C, O]`, of the type of `x`; an even side reaches one pixel further down and right.
 
     Returns:
         `[B, H, W, O]`. On a CPU, differentiable in reverse mode only.
     """
     chex.assert_rank([x, kernel], 4)
+    chex.assert_type([x, kernel], float)
+    chex.assert_trees_all_equal_dtypes(x, kernel)
     if jax.default_backend() == 'cpu':
         return _direct(x, kernel, kernel.shape[0])
     return windows(x, kernel.shape[0]) @ kernel.reshape(-1, kernel.shape[-1])
@@ -93,11 +95,10 @@ def _by_kernel(x, slope, size):
     @custom_batching.sequential_vmap
     def one(x, slope):
         images = math.gcd(len(x), 8)
-        if 4 * slope.size <= _CACHE or images == 1:
+        if slope.size * slope.dtype.itemsize <= _CACHE or images == 1:
             return part(x, slope)
         xs, slopes = (a.reshape(-1, images, *a.shape[1:]) for a in (x, slope))
-        start = jnp.zeros((size, size, x.shape[-1], slope.shape[-1]), x.dtype)
-        return jax.lax.fori_loop(0, len(xs), lambda n, total: total + part(xs[n], slopes[n]), start)
+        return jax.lax.map(lambda both: part(*both), (xs, slopes)).sum(axis=0)
 
     return one(x, slope)
 

@@ -22,10 +22,9 @@ class Lane:
 
     Attributes:
         occupant: `[slots]`, the member in each slot; -1: none.
-        FIRST: evaluations of the first call, at most.
     """
 
-    FIRST = 1
+    FIRST = 1  # evaluations of the first call, at most
 
     def __init__(self, recipe, where, data, members, jobs, eval_every):
         self._recipe, self._where, self._data = recipe, where, data
@@ -62,6 +61,10 @@ class Lane:
         if self._slots is None:
             slot = program.empty(self._recipe, self._shape, self._jobs)
             self._slots = self._place(jax.tree.map(lambda a: np.stack([a] * len(fresh)), slot))
+
+    def release(self, slots) -> None:
+        """Empties some slots."""
+        self.occupant[slots] = -1
 
     def adopt(self, other: 'Lane') -> None:
         """Takes over the members of another lane, which must fit into the empty slots."""
@@ -115,14 +118,14 @@ class Lane:
         inside = [self._members[n] for n in np.maximum(self.occupant, 0)]
         seeds = np.array([m.seed for m in inside], np.uint32)
         scales = np.array([m.hyper.init_log2_scale or 0 for m in inside], np.float32)
-        wanted = step.kernels_of(self._recipe.model, self._shape)
-        numbers = parallel.replicate(np.array(list(wanted), np.uint32), self._where.devices)
+        numbers, wanted = step.kernels_of(self._recipe.model, self._shape)
+        numbers = parallel.replicate(np.array(numbers, np.uint32), self._where.devices)
         drawn = {}
         for slot in np.flatnonzero(self._fresh):
             initializer = inside[slot].recipe.initializer
             if initializer not in drawn:
-                begin = program.draw(initializer, tuple(wanted.values()))
-                drawn[initializer] = begin(*self._place((seeds, scales)), numbers)
+                draw = program.draw(initializer, wanted)
+                drawn[initializer] = draw(*self._place((seeds, scales)), numbers)
         if len(drawn) == 1:
             return drawn.popitem()[1]
         flat = {initializer: jax.tree.map(self._flat, kernels) for initializer, kernels in drawn.items()}

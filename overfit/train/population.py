@@ -28,7 +28,7 @@ class Member(NamedTuple):
     Attributes:
         recipe: what shapes its program.
         hyper: its numbers.
-        seed: of all its randomness; members of different arms with one seed share a replicate.
+        seed: of all its randomness, 0 to 2^32 - 1; members of different arms with one seed share a replicate.
         train: `[n]` indices of its training examples.
         validation: `[v]` indices held out; empty: the last weights are kept.
         restore_best: keep the weights of the best evaluation instead of the last ones.
@@ -45,7 +45,7 @@ class Member(NamedTuple):
 
     @property
     def limit(self) -> float:
-        return self.stop_at or self.hyper.steps or 0
+        return (self.hyper.steps or 0) if self.stop_at is None else self.stop_at
 
 
 class Trained(NamedTuple):
@@ -89,7 +89,7 @@ def train(
     Args:
         members: any mixture of recipes; a member's result does not depend on its company.
         examples: the labelled pool that the members' indices point into.
-        eval_every: steps between evaluations; a member's steps are rounded up to a multiple.
+        eval_every: steps between evaluations; a member's steps are rounded up to a multiple, at least one.
         capacity: least room for (training, validation) indices; calls with the same capacity share
             their compiled programs.
         keep_variables: return the kept weights.
@@ -101,15 +101,21 @@ def train(
         One `Trained` a member, in order.
 
     Raises:
-        ValueError: a member without training examples, or with more than 65,535.
+        ValueError: a member without training examples, or with more than 65,535, or without an end.
     """
     for member in members:
         if not 0 < len(member.train) <= MOST_EXAMPLES:
             raise ValueError(
                 f'a member has {len(member.train)} training examples; between 1 and {MOST_EXAMPLES} work'
             )
+        judged = member.restore_best and len(member.validation)
+        if not (np.isfinite(member.limit) or (judged and member.hyper.patience)):
+            raise ValueError(
+                f'a member of {member.limit} steps would never end: give a number of steps, or patience with '
+                'validation examples and restore_best'
+            )
     room = tuple(
-        max([len(getattr(m, name)) for m in members] + [least])
+        max([len(getattr(m, name)) for m in members] + [least, 1])
         for name, least in zip(('train', 'validation'), capacity or (1, 1), strict=True)
     )
     groups = collections.defaultdict(list)
@@ -183,7 +189,7 @@ def _run(members, lanes, eval_every, keep_variables, compact, progress):
         if keep_variables:
             for slot, variables in zip(finished, lane.kept(finished) if finished else [], strict=True):
                 kept[lane.occupant[slot]] = variables
-        lane.occupant[finished] = -1
+        lane.release(finished)
         if progress is not None:
             progress(done, len(finished))
     return curves, kept

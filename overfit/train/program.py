@@ -47,6 +47,7 @@ class Packed:
 def pack(jobs: Job) -> Packed:
     """Packs jobs, arrays `[members, ...]` on the host."""
     leaves, tree = jax.tree.flatten(jobs)
+    assert all(a.itemsize == 4 for a in leaves)
     words = [np.ascontiguousarray(a).reshape(len(a), -1).view(np.uint32) for a in leaves]
     return Packed(np.concatenate(words, axis=1), (tree, tuple((a.shape[1:], a.dtype) for a in leaves)))
 
@@ -63,7 +64,12 @@ def unpack(packed: Packed) -> Job:
 
 
 class Slot(NamedTuple):
-    """What a running member carries from evaluation to evaluation."""
+    """What a running member carries from evaluation to evaluation.
+
+    Attributes:
+        state: without key and moments (`None`), which its job gives.
+        stopping: with the best weights so far.
+    """
 
     state: base.State
     stopping: early_stopping.Stopping
@@ -102,7 +108,7 @@ def empty(recipe: base.Recipe, shape: tuple[int, ...], packed: Packed) -> Slot:
         packed: their jobs.
     """
     words = jax.ShapeDtypeStruct(packed.words.shape[-1:], jnp.uint32)
-    kernels = [jax.ShapeDtypeStruct(k, jnp.float32) for k in step.kernels_of(recipe.model, shape).values()]
+    kernels = list(step.kernels_of(recipe.model, shape)[1])
     one = jax.eval_shape(
         functools.partial(_begun, recipe, shape), dataclasses.replace(packed, words=words), kernels
     )
@@ -110,14 +116,14 @@ def empty(recipe: base.Recipe, shape: tuple[int, ...], packed: Packed) -> Slot:
 
 
 @functools.cache
-def draw(initializer: base.Initializer, shapes: tuple[tuple[int, ...], ...]):
+def draw(initializer: base.Initializer, wanted: tuple[jax.ShapeDtypeStruct, ...]):
     """Program: seeds `[devices, width]`, log2 scales, numbers `[devices, kernels]` -> kernels.
 
-    All models with kernels of these shapes share it.
+    All models with such kernels share it.
     """
 
     def one(seed, log2_scale, numbers):
-        return step.draw_kernels(keys.key(seed), initializer, numbers, shapes, log2_scale)
+        return step.draw_kernels(keys.key(seed), initializer, numbers, wanted, log2_scale)
 
     return parallel.over_devices(jax.vmap(one, in_axes=(0, 0, None)))
 
@@ -137,7 +143,7 @@ def advance(recipe: base.Recipe, shape: tuple[int, ...], eval_every: int):
     are `[devices, MOST_EVALUATIONS, width, 8]`.
     """
 
-    def draw(key, job, at, x, y):
+    def batch_of(key, job, at, x, y):
         position = at.astype(jnp.uint32) * recipe.batch_size + jnp.arange(recipe.batch_size, dtype=jnp.uint32)
         order = jax.random.fold_in(key, step.ORDER)
         epochs = jax.vmap(lambda epoch: jax.random.fold_in(order, epoch))(position // job.count)
@@ -150,7 +156,7 @@ def advance(recipe: base.Recipe, shape: tuple[int, ...], eval_every: int):
 
         def one_step(_, carry):
             state, sums = carry
-            state, metrics = step.train_step(state, draw(key, job, state.step, x, y), job.hyper, recipe)
+            state, metrics = step.train_step(state, batch_of(key, job, state.step, x, y), job.hyper, recipe)
             return state, jax.tree.map(jnp.add, sums, metrics)
 
         state = slot.state._replace(key=key, moments=job.moments)

@@ -80,16 +80,17 @@ def init_state(
         hyper: `init_log2_scale` multiplies the kernels; the rest shapes the optimizer's state.
         moments: standardisation of the inputs.
         shape: of one input, without the batch.
-        kernels: from `draw_kernels`, where they are drawn already.
+        kernels: from `draw_kernels`, where they are drawn already; then the initializer is not called, and
+            `init_log2_scale` not looked at.
 
     Returns:
         State at step 0.
     """
-    outputs, variables = shapes_of(recipe.model, shape)
+    outputs, variables = shapes_of(recipe.model, tuple(shape))
     if kernels is None:
-        wanted = kernels_of(recipe.model, shape)
+        numbers, wanted = kernels_of(recipe.model, tuple(shape))
         log2_scale = 0.0 if hyper.init_log2_scale is None else hyper.init_log2_scale
-        kernels = draw_kernels(key, recipe.initializer, list(wanted), list(wanted.values()), log2_scale)
+        kernels = draw_kernels(key, recipe.initializer, numbers, wanted, log2_scale)
     remaining = iter(kernels)
     params = jax.tree_util.tree_map_with_path(
         lambda path, leaf: next(remaining) if _name(path) == 'kernel' else _filled(path, leaf, 'scale'),
@@ -113,7 +114,7 @@ def shapes_of(model, shape: tuple[int, ...]) -> tuple[base.Outputs, base.Params]
     """What a model gives and holds, without computing it.
 
     Args:
-        model: a linen module.
+        model: a linen module, hashable.
         shape: of one input.
 
     Returns:
@@ -123,17 +124,18 @@ def shapes_of(model, shape: tuple[int, ...]) -> tuple[base.Outputs, base.Params]
     return jax.eval_shape(lambda x: model.init_with_output(jax.random.key(0), x, train=False), x)
 
 
-def kernels_of(model, shape: tuple[int, ...]) -> dict[int, tuple[int, ...]]:
-    """Shapes of a model's kernels, by their numbers among all its weights."""
+def kernels_of(model, shape: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[jax.ShapeDtypeStruct, ...]]:
+    """The kernels of a model: their numbers among all its weights, and their shapes and types."""
     leaves = jax.tree_util.tree_leaves_with_path(shapes_of(model, shape)[1]['params'])
-    return {number: leaf.shape for number, (path, leaf) in enumerate(leaves) if _name(path) == 'kernel'}
+    found = {number: leaf for number, (path, leaf) in enumerate(leaves) if _name(path) == 'kernel'}
+    return tuple(found), tuple(jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in found.values())
 
 
 def draw_kernels(
     key: jax.Array,
     initializer: base.Initializer,
     numbers: Sequence[int],
-    shapes: Sequence[tuple[int, ...]],
+    wanted: Sequence[jax.ShapeDtypeStruct],
     log2_scale: base.Number = 0.0,
 ) -> list[base.Array]:
     """Draws the kernels of a member.
@@ -141,17 +143,17 @@ def draw_kernels(
     Args:
         key: PRNG key of the member.
         initializer: of every kernel.
-        numbers: what tells the draws of a member apart, whole numbers, traced or not.
-        shapes: of the kernels, see `kernels_of`.
+        numbers: what tells the draws of a member apart, whole numbers, traced or not; see `kernels_of`.
+        wanted: shapes and types of the kernels, likewise.
         log2_scale: they are multiplied by 2 to this power.
 
     Returns:
-        The kernels, float32.
+        The kernels.
     """
     own, scale = jax.random.fold_in(key, INIT), jnp.exp2(log2_scale)
     return [
-        initializer(jax.random.fold_in(own, number), shape, jnp.float32) * scale
-        for number, shape in zip(numbers, shapes, strict=True)
+        initializer(jax.random.fold_in(own, number), kernel.shape, kernel.dtype) * scale.astype(kernel.dtype)
+        for number, kernel in zip(numbers, wanted, strict=True)
     ]
 
 

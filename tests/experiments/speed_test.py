@@ -191,7 +191,7 @@ class ArithmeticTest(parameterized.TestCase):
             for variant in scaling.VARIANTS.values():
                 net.run_some_idle(net.settle(40), 0.5, **variant)
         self.assertEqual([call.kwargs['compact'] for call in train.call_args_list], [True, True, False])
-        for call, ends in zip(train.call_args_list, ([40] * 6, [10] * 3 + [40] * 3), strict=False):
+        for call, ends in zip(train.call_args_list, ([40] * 6, *[[10] * 3 + [40] * 3] * 2), strict=True):
             steps = [trained.steps for trained in population.train(*call.args, **call.kwargs)]
             self.assertEqual(sorted(steps), ends)
 

@@ -194,6 +194,18 @@ class PopulationTest(chex.TestCase):
         found = train([member(3, np.inf, patience=3.0, rate=1.0)])[0]
         self.assertEqual(found.steps, found.best_step + 3 * EVERY)
 
+    def test_what_would_never_end_is_refused(self):
+        endless = member(3, np.inf, patience=3.0)
+        empty = endless._replace(validation=endless.validation[:0])
+        for one in (member(3, np.inf), endless._replace(restore_best=False), empty):
+            with self.assertRaisesRegex(
+                ValueError, 'of inf steps would never end: give a number of steps, or p'
+            ):
+                train([one])
+
+    def test_an_end_at_0_counts(self):
+        self.assertEqual(train([member(3, 40)._replace(stop_at=0)])[0].steps, EVERY)
+
     def test_without_validation_there_is_no_error_to_report(self):
         self.assertTrue(np.isnan(self.trained[0].error))
         self.assertTrue(np.isnan(self.trained[0].loss))

@@ -1,6 +1,7 @@
 """One step, initial states, standardisation and randomness against NumPy."""
 
 import chex
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -146,6 +147,16 @@ class InitTest(chex.TestCase):
         }
         kernels = {path: a for path, a in leaves.items() if path.endswith("['kernel']")}
         return kernels, {path: a for path, a in leaves.items() if path not in kernels}
+
+    def test_kernels_have_the_models_type(self):
+        class Half(nn.Module):
+            @nn.compact
+            def __call__(self, x, *, train, dropout=None, input_dropout=None):
+                return base.Outputs(x, nn.Dense(3, param_dtype=jnp.bfloat16)(x))
+
+        recipe = problems.recipe()._replace(model=Half())
+        params = step.init_state(keys.key(0), recipe, base.Hyper(), None, [4]).params
+        self.assertEqual({leaf.dtype.name for leaf in jax.tree.leaves(params)}, {'bfloat16'})
 
     def test_equal_shapes_are_drawn_apart(self):
         kernels, _ = self.parts(self.draw(problems.recipe(widths=(36, 36, 36))).params)
