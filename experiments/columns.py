@@ -15,6 +15,7 @@ from overfit.train import population, predict, step
 COLUMNS = ('own_loop', 'own_scan', 'overfit')
 LOSSES = ('softmax', 'center')
 MODELS = 3  # trained one after another for the test error
+APART = 10  # steps between evaluations, at least; a study has 25
 
 
 def configure(devices: int | None = None) -> None:
@@ -123,7 +124,7 @@ class Population:
         workload: what to train, and how many members.
         layout: on the devices; `None`: as `population.train` chooses.
         trained: members of which the test error is the mean; `None`: all.
-        evaluations: in a run.
+        evaluations: in a run, at most.
     """
 
     compiles, threads = True, None
@@ -140,9 +141,10 @@ class Population:
         self._evaluations, self._every, self._seed = evaluations, 1, 0
 
     def settle(self, steps: int) -> int:
-        """Makes the steps of a run a multiple of the evaluations."""
-        self._every = max(1, round(steps / self._evaluations))
-        return self._evaluations * self._every
+        """Makes the steps of a run a multiple of the evaluations, at least `APART` steps from each other."""
+        evaluations = min(self._evaluations, max(1, steps // APART))
+        self._every = max(1, round(steps / evaluations))
+        return evaluations * self._every
 
     def run(self, steps: int) -> None:
         """Trains fresh members."""
@@ -157,14 +159,15 @@ class Population:
             stop: whether they have patience; else they train to the end too.
             compact: see `population.train`.
         """
-        if self._evaluations % 4 or self._evaluations < 8:
-            raise ValueError(f'{self._evaluations} evaluations have no quarter for patience to end at')
+        evaluations = steps // self._every
+        if evaluations % 4 or evaluations < 8:
+            raise ValueError(f'{evaluations} evaluations have no quarter for patience to end at')
         members = self._fresh(self.members, steps)
         idle = set(np.random.default_rng(0).permutation(len(members))[: round(share * len(members))].tolist())
         for number, member in enumerate(members):
             hyper = member.hyper._replace(patience=0.0)
             if number in idle:
-                patience = self._evaluations / 4 - 1 if stop else 0.0
+                patience = evaluations / 4 - 1 if stop else 0.0
                 hyper = hyper._replace(learning_rate=0.0, patience=patience)
             held = len(member.train) // 5
             members[number] = member._replace(

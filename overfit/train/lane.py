@@ -59,8 +59,8 @@ class Lane:
         self._fresh |= fresh
         self._show_jobs()
         if self._slots is None:
-            slot = program.empty(self._recipe, self._shape, self._jobs)
-            self._slots = self._place(jax.tree.map(lambda a: np.stack([a] * len(fresh)), slot))
+            slot = program.slot_of(self._recipe, self._shape, self._jobs)
+            self._slots = self._place(jax.tree.map(lambda a: np.zeros((len(fresh), *a.shape), a.dtype), slot))
 
     def release(self, slots) -> None:
         """Empties some slots."""

@@ -99,8 +99,8 @@ class Record(NamedTuple):
     stopped: Any
 
 
-def empty(recipe: base.Recipe, shape: tuple[int, ...], packed: Packed) -> Slot:
-    """A slot without a member: zeros on the host.
+def slot_of(recipe: base.Recipe, shape: tuple[int, ...], packed: Packed) -> Slot:
+    """Shapes and types of a slot.
 
     Args:
         recipe: of the members to come.
@@ -109,10 +109,8 @@ def empty(recipe: base.Recipe, shape: tuple[int, ...], packed: Packed) -> Slot:
     """
     words = jax.ShapeDtypeStruct(packed.words.shape[-1:], jnp.uint32)
     kernels = list(step.kernels_of(recipe.model, shape)[1])
-    one = jax.eval_shape(
-        functools.partial(_begun, recipe, shape), dataclasses.replace(packed, words=words), kernels
-    )
-    return jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), one)
+    packed = dataclasses.replace(packed, words=words)
+    return jax.eval_shape(functools.partial(_begun, recipe, shape), packed, kernels)
 
 
 @functools.cache

@@ -189,9 +189,9 @@ class ArithmeticTest(parameterized.TestCase):
         net = columns.Population(_workload(MLP)._replace(members=6), evaluations=20)
         with mock.patch.object(population, 'train', wraps=population.train) as train:
             for variant in scaling.VARIANTS.values():
-                net.run_some_idle(net.settle(40), 0.5, **variant)
+                net.run_some_idle(net.settle(200), 0.5, **variant)
         self.assertEqual([call.kwargs['compact'] for call in train.call_args_list], [True, True, False])
-        for call, ends in zip(train.call_args_list, ([40] * 6, *[[10] * 3 + [40] * 3] * 2), strict=True):
+        for call, ends in zip(train.call_args_list, ([200] * 6, *[[50] * 3 + [200] * 3] * 2), strict=True):
             steps = [trained.steps for trained in population.train(*call.args, **call.kwargs)]
             self.assertEqual(sorted(steps), ends)
 
