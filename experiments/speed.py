@@ -8,8 +8,9 @@ OURS = 'overfit'
 INSIDE = (
     'In the figures: drawing the batch, standardising, dropout, gradient, update, metrics, and the round '
     'trips to the host; not in them: loading the data, compiling (a column of its own), and evaluation apart '
-    "from one after each tenth of a population's steps. PyTorch's inputs are standardised beforehand, and it "
-    'keeps no metrics; it has one thread or one a core, whichever is faster. A rate is the median of '
+    "from a population's: after each tenth of its steps, yet no more often than every ten. PyTorch's inputs "
+    'are standardised beforehand, and it keeps no metrics; it has one thread or one a core, whichever is '
+    'faster. The matmul peak is measured once, before the workloads. A rate is the median of '
     'rounds in which the columns take turns, each in a process of its own.'
 )
 
