@@ -16,7 +16,7 @@ import numpy as np
 from overfit import base
 from overfit.data import images, table
 from overfit.nn import activations, models
-from overfit.train import population, predict
+from overfit.train import population, predict, step
 
 MODELS = {'MLP': models.MLP, 'CNN': models.CNN}
 ACTIVATIONS = {'relu': activations.relu, 'tanh': activations.tanh, 'sigmoid': activations.sigmoid}
@@ -171,10 +171,7 @@ def load(path: str | os.PathLike) -> Predictor:
     fields = {f: tuple(v) if isinstance(v, list) else v for f, v in config['fields'].items()}
     model = MODELS[config['model']](**fields | {'activation': _activation(fields['activation'])})
     shape, count = tuple(config['shape']), config['nets']
-    one = jax.eval_shape(
-        lambda: model.init(jax.random.key(0), jnp.zeros((1, *shape), jnp.float32), train=False)
-    )
-    variables = {'batch_stats': {}} | dict(one)
+    variables = {'batch_stats': {}} | dict(step.shapes_of(model, shape)[1])
     moments = dict.fromkeys(base.Moments._fields, jax.ShapeDtypeStruct(shape[-1:], jnp.float32))
     target = jax.tree.map(
         lambda a: np.zeros((count, *a.shape), a.dtype), {'variables': variables, 'moments': moments}
