@@ -10,13 +10,16 @@ an RBF SVM, on the labelled subsets on which `experiments.squeeze` with the same
 `--seed` measures its arms.
 """
 
+import contextlib
 import functools
 import importlib.util
 import json
 import os
 import pathlib
 import shlex
+import statistics
 import sys
+from collections.abc import Callable
 
 from absl import app, flags, logging
 
@@ -140,20 +143,19 @@ def speed(names: list[str]) -> None:
         say('PyTorch is not installed (pip install -e ".[bench]"): its columns are left out')
     gpu, device = workers.alone(columns.device)
     say(f'measuring the peak of float32 matrix products on the {device}')
-    peaks = [workers.alone(matmul.jax_gflops)]
-    if torch:
-        peaks.append(workers.alone(matmul.torch_gflops, gpu))
-    result = about(names, torch) | {'matmul_peak_gflops': max(peaks), 'device': device, 'rows': []}
-    write(result)
-    for name in names:
-        rows, tables = measured(name, gpu, torch, max(peaks))
-        result['rows'] += rows
+    with contextlib.closing(matmul.Peak(gpu, torch)) as peak:
+        result = about(names, torch) | {'matmul_peak_gflops': peak(), 'device': device, 'rows': []}
         write(result)
-        line = speed_lib.line(name, rows) if name in speed_lib.LINES else ''
-        print('\n'.join([*tables, *([line] if line else [])]) + '\n', flush=True)
+        for name in names:
+            rows, tables = measured(name, gpu, torch, peak)
+            result['rows'] += rows
+            result['matmul_peak_gflops'] = statistics.median(peak.taken)
+            write(result)
+            line = speed_lib.line(name, rows) if name in speed_lib.LINES else ''
+            print('\n'.join([*tables, *([line] if line else [])]) + '\n', flush=True)
 
 
-def measured(name: str, gpu: bool, torch: bool, peak: float) -> tuple[list[dict], list[str]]:
+def measured(name: str, gpu: bool, torch: bool, peak: Callable[[], float]) -> tuple[list[dict], list[str]]:
     """Measures a workload; returns its rows, and tables of them."""
     from experiments import cold_start, scaling
 
@@ -171,7 +173,7 @@ def measured(name: str, gpu: bool, torch: bool, peak: float) -> tuple[list[dict]
 
 
 def side_by_side(
-    name: str, gpu: bool, torch: bool, peak: float, *, losses: bool = False
+    name: str, gpu: bool, torch: bool, peak: Callable[[], float], *, losses: bool = False
 ) -> tuple[list[dict], str]:
     """Measures the columns of a workload, or a population with each of two losses."""
     from experiments import columns, task, workers, workloads
@@ -186,9 +188,15 @@ def side_by_side(
     made |= {column: functools.partial(columns.named, name, column, gpu) for column in ours}
     label = f'W5 on {name}' if losses else name
     rows = workers.measure(
-        label, made, repeats=REPEATS.value, seconds=SECONDS.value, optional=task.COLUMNS, said=say
+        label,
+        made,
+        repeats=REPEATS.value,
+        seconds=SECONDS.value,
+        flops_per_step=workload.flops_per_step,
+        peak=peak,
+        optional=task.COLUMNS,
+        said=say,
     )
-    rows = [speed_lib.with_flops(row, workload.flops_per_step, peak) for row in rows]
     return rows, speed_lib.table(rows, f'{label}: {workloads.ABOUT[name]}; {workload.members:,} members')
 
 

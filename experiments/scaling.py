@@ -3,6 +3,8 @@
 import functools
 import time
 
+import numpy as np
+
 from experiments import columns, workers, workloads
 
 MEMBERS = (1, 4, 16, 64, 256, 1024, 4096)
@@ -35,10 +37,10 @@ def stopping(*, repeats: int, gpu: bool) -> list[dict]:
 def stopping_rows(taken: dict[str, list[float]]) -> list[dict]:
     """Rows from the seconds of every round.
 
-    `saved_share` is the part of the steps not needed that was saved as time: 1 where time falls as steps do.
+    `saved_share` is the part of the steps not needed that was saved as time, median over rounds: 1 where time
+    falls as steps do.
     """
-    stopped = STOPPED * (1 - AT)
-    medians = {column: workers.spread(values)['median'] for column, values in taken.items()}
+    stopped, all_run = STOPPED * (1 - AT), np.asarray(taken['all_run'])
     return [
         {
             'workload': 'stopping',
@@ -46,10 +48,11 @@ def stopping_rows(taken: dict[str, list[float]]) -> list[dict]:
             'members': STOPPING_MEMBERS,
             'steps': STOPPING_STEPS,
             'seconds': workers.spread(values),
+            'rounds': list(values),
             'stopped_share': stopped if column != 'all_run' else 0.0,
             'saved_share': None
             if column == 'all_run'
-            else (medians['all_run'] - medians[column]) / (medians['all_run'] * stopped),
+            else float(np.median((all_run - values) / (all_run * stopped))),
         }
         for column, values in taken.items()
     ]

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from experiments.task import COLUMNS as TORCH
 
 OURS = 'overfit'
@@ -10,15 +12,10 @@ INSIDE = (
     'trips to the host; not in them: loading the data, compiling (a column of its own), and evaluation apart '
     "from a population's: after each tenth of its steps, yet no more often than every ten. PyTorch's inputs "
     'are standardised beforehand, and it keeps no metrics; it has one thread or one a core, whichever is '
-    'faster. The matmul peak is measured once, before the workloads. A rate is the median of '
-    'rounds in which the columns take turns, each in a process of its own.'
+    'faster. The columns take turns, each in a process of its own. A rate is the median of the rounds, a '
+    'ratio the median of their ratios, and a share of the matmul peak the median of shares of the peak '
+    'measured at the end of each round.'
 )
-
-
-def with_flops(row: dict, flops_per_step: int, peak: float) -> dict:
-    """Adds `gflops` and their share of the peak (both in GFLOP/s) to a row of rates."""
-    gflops = row['member_steps_per_s']['median'] * flops_per_step / 1e9
-    return row | {'gflops': gflops, 'peak_share': gflops / peak}
 
 
 def rates(rows: Sequence[dict], workload: str) -> dict[str, dict]:
@@ -27,9 +24,8 @@ def rates(rows: Sequence[dict], workload: str) -> dict[str, dict]:
 
 
 def ratio(rows: Mapping[str, dict], column: str, other: str) -> float:
-    """How many times as many member-steps a second `column` does as `other`."""
-    one, two = (rows[c]['member_steps_per_s']['median'] for c in (column, other))
-    return one / two
+    """How many times as many member-steps a second `column` does as `other`: median over rounds."""
+    return float(np.median(np.divide(rows[column]['rounds'], rows[other]['rounds'])))
 
 
 def rate(number: float) -> str:
@@ -149,11 +145,17 @@ def section(result: dict) -> str:
     where = '' if result['device'] == 'cpu' else f'{result["device"]}; '
     on = (
         f'{where}{machine["cpu"]}, {machine["cores"]} cores; Python {versions["python"]}, '
-        f'JAX {versions["jax"]}{torch}; float32 matmul peak {result["matmul_peak_gflops"]:,.0f} GFLOP/s. '
+        f'JAX {versions["jax"]}{torch}; float32 matmul peak {_peaks(result)} GFLOP/s. '
         f'`{result["command"]}`'
     )
     parts = ['\n'.join(lines), '\n'.join(f'* {text}' for text in sentences), INSIDE, on]
     return '\n\n'.join(part for part in parts if part)
+
+
+def _peaks(result):
+    peaks = [peak for row in result['rows'] for peak in row.get('matmul_peaks', ())]
+    between = f' ({min(peaks):,.0f} to {max(peaks):,.0f})' if peaks else ''
+    return f'{result["matmul_peak_gflops"]:,.0f}{between}'
 
 
 def _table_row(name, about, found):

@@ -6,6 +6,7 @@ A column has `members` (trained at once), `compiles`, `threads` (`None`: the lib
 """
 
 import concurrent.futures
+import contextlib
 import multiprocessing
 import pathlib
 import re
@@ -102,22 +103,19 @@ class Failed(RuntimeError):
     """A column could not be measured; the message says why in a line."""
 
 
-class Worker:
-    """A `Session` in a process of its own; its methods may be called here."""
+class Process:
+    """A fresh process that calls functions, one after another."""
 
-    def __init__(self, build: Callable[[], Any]):
+    def __init__(self):
         context = multiprocessing.get_context('spawn')
         self._pool = concurrent.futures.ProcessPoolExecutor(1, mp_context=context)
-        try:
-            self._do(_open, build)
-        except Failed:
-            self.close()
-            raise
 
-    def __getattr__(self, name):
-        return lambda *arguments: self._do(_ask, name, *arguments)
+    def call(self, function: Callable[..., Any], *arguments) -> Any:
+        """Calls a function there.
 
-    def _do(self, function, *arguments):
+        Raises:
+            Failed: it raised, or the process died.
+        """
         try:
             return self._pool.submit(_guarded, function, *arguments).result()
         except concurrent.futures.BrokenExecutor as error:
@@ -126,6 +124,21 @@ class Worker:
     def close(self) -> None:
         """Ends the process."""
         self._pool.shutdown()
+
+
+class Worker(Process):
+    """A `Session` in a process of its own; its methods may be called here."""
+
+    def __init__(self, build: Callable[[], Any]):
+        super().__init__()
+        try:
+            self.call(_open, build)
+        except Failed:
+            self.close()
+            raise
+
+    def __getattr__(self, name):
+        return lambda *arguments: self.call(_ask, name, *arguments)
 
 
 def _guarded(function, *arguments):
@@ -148,9 +161,8 @@ def _ask(name, *arguments):
 
 def alone(function: Callable[..., Any], *arguments) -> Any:
     """Calls a function in a fresh process."""
-    context = multiprocessing.get_context('spawn')
-    with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
-        return pool.submit(_guarded, function, *arguments).result()
+    with contextlib.closing(Process()) as process:
+        return process.call(function, *arguments)
 
 
 def measure(
@@ -159,6 +171,8 @@ def measure(
     *,
     repeats: int,
     seconds: float,
+    flops_per_step: int | None = None,
+    peak: Callable[[], float] | None = None,
     optional: Collection[str] = (),
     steps: int | None = None,
     tested: bool = True,
@@ -172,6 +186,9 @@ def measure(
         columns: what makes each.
         repeats: rounds.
         seconds: that each column takes a round.
+        flops_per_step: of a member; needs `peak`.
+        peak: measures GFLOP/s of the machine, after every round, so that shares of it are not bent by what
+            else the machine does.
         optional: columns that are left out where they fail.
         steps: of a measurement, where they are fixed.
         tested: train for the test error in the end.
@@ -179,12 +196,12 @@ def measure(
         worker: makes the process of a column.
 
     Returns:
-        One row a column; `gflops` and `peak_share` are missing, see `speed.with_flops`.
+        One row a column; with `gflops`, `peak_share` and `matmul_peaks`, of each round, if `peak` is given.
 
     Raises:
         Failed: a column that is not optional did.
     """
-    running, prepared, rates, rows = {}, {}, {}, []
+    running, prepared, rates, peaks, rows = {}, {}, {}, [], []
     try:
         for name, build in columns.items():
             try:
@@ -201,6 +218,8 @@ def measure(
         for number in range(repeats):
             for name in prepared:
                 rates[name].append(running[name].measure())
+            if peak:
+                peaks.append(peak())
             latest = ', '.join(f'{name} {rates[name][-1]:,.0f}' for name in prepared)
             said(f'{workload}: round {number + 1} of {repeats}: {latest} member-steps/s')
         for name, ready in prepared.items():
@@ -212,15 +231,26 @@ def measure(
                     'members': ready.members,
                     'threads': ready.threads,
                     'member_steps_per_s': spread(rates[name]),
+                    'rounds': rates[name],
                     'compile_s': ready.compile_s,
                     'peak_memory_mb': memory,
                     'test_error': running[name].test_error() if tested else None,
                 }
+                | (_shares(rates[name], flops_per_step, peaks) if peak else {})
             )
     finally:
         for one in running.values():
             one.close()
     return rows
+
+
+def _shares(rates, flops_per_step, peaks):
+    gflops = [rate * flops_per_step / 1e9 for rate in rates]
+    return {
+        'gflops': float(np.median(gflops)),
+        'peak_share': float(np.median(np.divide(gflops, peaks))),
+        'matmul_peaks': list(peaks),
+    }
 
 
 def spread(values: Collection[float]) -> dict[str, float]:

@@ -12,7 +12,7 @@ from unittest import mock
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from experiments import benchmark, cold_start, columns, scaling, speed, task, workers, workloads
+from experiments import benchmark, cold_start, columns, matmul, scaling, speed, task, workers, workloads
 from overfit import base, keys
 from overfit.nn import initializers, models
 from overfit.objectives import losses
@@ -21,7 +21,10 @@ from overfit.train import optimizers, population, step
 ROOT = pathlib.Path(__file__).parents[2]
 TORCH = importlib.util.find_spec('torch')
 SKIP = 'PyTorch is not installed: pip install -e ".[bench]"'
-KEYS = {'workload', 'column', 'members', 'threads', 'member_steps_per_s', 'compile_s', 'peak_memory_mb'}
+KEYS = {
+    *('workload', 'column', 'members', 'threads', 'member_steps_per_s', 'rounds', 'compile_s'),
+    *('peak_memory_mb', 'test_error', 'gflops', 'peak_share', 'matmul_peaks'),
+}
 
 
 class Here(workers.Session):
@@ -53,7 +56,13 @@ CNN = models.CNN(3, channels=(4, 6), widths=(5,))
 def _rate_row(workload, column, median, **more):
     spread = {'min': median - 1, 'median': float(median), 'max': median + 1}
     row = {'workload': workload, 'column': column, 'members': 64, 'threads': None}
-    row |= {'member_steps_per_s': spread, 'compile_s': 1.5, 'peak_memory_mb': 400.0, 'test_error': 5.0}
+    row |= {
+        'member_steps_per_s': spread,
+        'rounds': list(spread.values()),
+        'compile_s': 1.5,
+        'peak_memory_mb': 400.0,
+        'test_error': 5.0,
+    }
     return row | {'gflops': 50.0, 'peak_share': 0.25} | more
 
 
@@ -90,14 +99,16 @@ def _result():
 
 class MeasureTest(parameterized.TestCase):
     def test_rows(self):
-        workload, said = _workload(MLP), []
+        workload, said, peaks = _workload(MLP), [], iter([100.0, 50.0, 80.0])
         made = {name: functools.partial(columns.build, workload, name) for name in columns.COLUMNS}
         rows = workers.measure(
             'tiny',
             made | {'compile': Failing},
-            repeats=2,
+            repeats=3,
             seconds=0,
             steps=20,
+            flops_per_step=workload.flops_per_step,
+            peak=lambda: next(peaks),
             optional=('compile',),
             said=said.append,
             worker=lambda build: Here(build),
@@ -106,11 +117,17 @@ class MeasureTest(parameterized.TestCase):
         self.assertEqual([row['members'] for row in rows], [1, 1, 2])
         self.assertIn('tiny: compile is left out: RuntimeError: no compiler', said)
         for row in rows:
-            row = speed.with_flops(row, workload.flops_per_step, 100.0)
-            self.assertEqual(set(json.loads(json.dumps(row))), KEYS | {'test_error', 'gflops', 'peak_share'})
+            self.assertEqual(set(json.loads(json.dumps(row))), KEYS)
             low, middle, high = (row['member_steps_per_s'][k] for k in ('min', 'median', 'max'))
-            self.assertTrue(0 < low <= middle <= high)
-            self.assertAlmostEqual(row['peak_share'], middle * workload.flops_per_step / 1e11)
+            self.assertGreater(low, 0)
+            self.assertEqual(sorted(row['rounds']), [low, middle, high])
+            self.assertEqual(row['matmul_peaks'], [100, 50, 80])
+            self.assertAlmostEqual(row['gflops'], middle * workload.flops_per_step / 1e9)
+            shares = [
+                rate * workload.flops_per_step / 1e9 / peak
+                for rate, peak in zip(row['rounds'], row['matmul_peaks'], strict=True)
+            ]
+            self.assertAlmostEqual(row['peak_share'], sorted(shares)[1])
             self.assertLess(row['test_error'], 40)
             self.assertGreater(row['peak_memory_mb'], 10)
 
@@ -138,21 +155,44 @@ class MeasureTest(parameterized.TestCase):
         with self.assertRaisesRegex(workers.Failed, "KeyError: 'W9'"):
             workers.alone(workloads.make, 'W9')
 
+    def test_peak(self):
+        with contextlib.closing(matmul.Peak(gpu=False, torch=False)) as peak:
+            taken = [peak(), peak()]
+        self.assertEqual(peak.taken, taken)
+        self.assertGreater(min(taken), 1)
+
     def test_what_is_written_and_said(self):
-        written, peaks = [], iter([(False, 'cpu'), 100.0])
+        written, peaks = [], iter([100.0, 300.0, 200.0])
+
+        def measured(name, gpu, torch, peak):
+            peak()
+            return rows, ['table']
+
+        class Peak:
+            def __init__(self, gpu, torch):
+                self.taken = []
+
+            def __call__(self):
+                self.taken.append(next(peaks))
+                return self.taken[-1]
+
+            def close(self):
+                self.taken.append(-1.0)
+
         rows = [_rate_row('W1', 'overfit', 5)]
         with (
             mock.patch.object(benchmark, 'write', lambda result: written.append(json.dumps(result))),
-            mock.patch.object(benchmark, 'measured', lambda *_: (rows, ['table'])),
+            mock.patch.object(benchmark, 'measured', measured),
+            mock.patch.object(matmul, 'Peak', Peak),
             mock.patch.object(benchmark, 'about', lambda *_: {'git': None}),
-            mock.patch.object(workers, 'alone', lambda *_: next(peaks)),
+            mock.patch.object(workers, 'alone', lambda *_: (False, 'cpu')),
             mock.patch.object(importlib.util, 'find_spec', lambda name: None),
             contextlib.redirect_stderr(io.StringIO()) as stderr,
             contextlib.redirect_stdout(io.StringIO()) as stdout,
         ):
             benchmark.speed(['W1', 'W2'])
         self.assertEqual([len(json.loads(text)['rows']) for text in written], [0, 1, 2])
-        self.assertEqual(json.loads(written[0])['matmul_peak_gflops'], 100.0)
+        self.assertEqual([json.loads(text)['matmul_peak_gflops'] for text in written], [100, 200, 200])
         self.assertIn('PyTorch is not installed', stderr.getvalue().splitlines()[0])
         self.assertEqual(stdout.getvalue(), 'table\n\ntable\n\n')
 
