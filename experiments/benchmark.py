@@ -28,7 +28,7 @@ from experiments.shared_flags import DATA, SEED, SEEDS, TRAIN_SIZE
 # Processes of columns import this file too: what is large is imported where it is needed.
 
 BY_HAND = 'by_hand'
-WORKLOADS = ('W1', 'W2', 'W3', 'W3-5x5', 'W4', 'W5', 'W6', 'W7', 'stopping')
+WORKLOADS = ('W1', 'W2', 'W3', 'W3-5x5', 'W4', 'parts', 'W5', 'W6', 'W7', 'stopping')
 
 WORKLOAD = flags.DEFINE_list('workload', list(WORKLOADS), f'What to measure; {BY_HAND}: accuracy.')
 REPEATS = flags.DEFINE_integer('repeats', 5, 'Rounds in which columns take turns.', lower_bound=1)
@@ -157,11 +157,15 @@ def speed(names: list[str]) -> None:
 
 def measured(name: str, gpu: bool, torch: bool, peak: Callable[[], float]) -> tuple[list[dict], list[str]]:
     """Measures a workload; returns its rows, and tables of them."""
-    from experiments import cold_start, scaling
+    from experiments import cold_start, parts, scaling
 
+    if name == 'parts':
+        if gpu:
+            say('parts: of one CPU core only; left out')
+        return [] if gpu else parts.rows(repeats=REPEATS.value, said=say), []
     if name == 'W5':
-        parts = [side_by_side(on, gpu, False, peak, losses=True) for on in ('W1', 'W3')]
-        return [row for rows, _ in parts for row in rows], [table for _, table in parts]
+        found = [side_by_side(on, gpu, False, peak, losses=True) for on in ('W1', 'W3')]
+        return [row for rows, _ in found for row in rows], [table for _, table in found]
     if name == 'W6':
         return cold_start.rows(said=say), []
     if name == 'W7':

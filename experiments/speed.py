@@ -60,6 +60,22 @@ def _aligned(first, *cells):
     return f'{first:11}' + ''.join(f'{cell:>{width}}' for cell, width in zip(cells, widths, strict=True))
 
 
+def parts_line(rows: Sequence[dict]) -> str:
+    """What bounds the share of the peak."""
+    said = []
+    for name in sorted({row['workload'] for row in rows if row['workload'].startswith('parts of ')}):
+        found = rates(rows, name)
+        step, products, update = (
+            f'{found[part]["milliseconds"]["median"]:.3g}' for part in ('step', 'products', 'update')
+        )
+        said.append(
+            f'{name.removeprefix("parts of ")} {step} ms ({100 * found["step"]["peak_share"]:.0f} % of the '
+            f'peak), of which products and convolutions by themselves take {products} (at '
+            f'{100 * found["products"]["peak_share"]:.0f} % of it) and the update {update}'
+        )
+    return f'A member-step on one core, the other idle: {"; ".join(said)}.'
+
+
 def center_line(rows: Sequence[dict]) -> str:
     """W5: what a step with the center loss costs."""
     names = sorted({row['workload'] for row in rows if row['workload'].startswith('W5 on ')})
@@ -112,7 +128,13 @@ def stopping_line(rows: Sequence[dict]) -> str:
     )
 
 
-LINES = {'W5': center_line, 'W6': study_line, 'W7': population_line, 'stopping': stopping_line}
+LINES = {
+    'parts': parts_line,
+    'W5': center_line,
+    'W6': study_line,
+    'W7': population_line,
+    'stopping': stopping_line,
+}
 
 
 def line(name: str, rows: Sequence[dict]) -> str:

@@ -184,7 +184,7 @@ class BinaryTest(parameterized.TestCase):
         self.assertNotIn('Traceback', run.stderr)
 
     @parameterized.parameters(
-        (['--workload=W1,W9'], 'these exist: W1, W2, W3, W3-5x5, W4, W5, W6, W7, stopping, by_hand'),
+        (['--workload=W1,W9'], 'these exist: W1, W2, W3, W3-5x5, W4, parts, W5, W6, W7, stopping, by_hand'),
         (['--workload='], '--workload is empty'),
         (['--workload=W1,by_hand'], 'leave out the others'),
         (['--workload=W1', '--train_size=100'], '--train_size is of --workload=by_hand'),

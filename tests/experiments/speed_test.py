@@ -12,7 +12,18 @@ from unittest import mock
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from experiments import benchmark, cold_start, columns, matmul, scaling, speed, task, workers, workloads
+from experiments import (
+    benchmark,
+    cold_start,
+    columns,
+    matmul,
+    parts,
+    scaling,
+    speed,
+    task,
+    workers,
+    workloads,
+)
 from overfit import base, keys
 from overfit.nn import initializers, models
 from overfit.objectives import losses
@@ -85,6 +96,9 @@ def _result():
             _rate_row('W1', 'vmap', 10_000, compile_s=None),
             _rate_row('W1', 'own_scan', 25_000),
             _rate_row('W1', 'overfit', 50_000),
+            *parts.rows_of(
+                'W4', 10**9, {'step': [0.02], 'products': [0.01], 'update': [0.004], 'peak': [150.0]}
+            ),
             _rate_row('W5 on W1', 'softmax', 500),
             _rate_row('W5 on W1', 'center', 400),
             _study_row('cold', 200.0),
@@ -155,12 +169,6 @@ class MeasureTest(parameterized.TestCase):
         with self.assertRaisesRegex(workers.Failed, "KeyError: 'W9'"):
             workers.alone(workloads.make, 'W9')
 
-    def test_peak(self):
-        with contextlib.closing(matmul.Peak(gpu=False, torch=False)) as peak:
-            taken = [peak(), peak()]
-        self.assertEqual(peak.taken, taken)
-        self.assertGreater(min(taken), 1)
-
     def test_what_is_written_and_said(self):
         written, peaks = [], iter([100.0, 300.0, 200.0])
 
@@ -197,34 +205,7 @@ class MeasureTest(parameterized.TestCase):
         self.assertEqual(stdout.getvalue(), 'table\n\ntable\n\n')
 
 
-class WorkloadsTest(parameterized.TestCase):
-    @parameterized.parameters(
-        ('W1', 64 * 2 * (3 * (64 * 64 + 64 * 10) + 2 * 64 * 64)),
-        ('W3', 64 * 2 * (2 * 225_792 + 3 * (3_612_672 + 401_408 + 1_280))),
-        ('W4', 100 * 2 * (2 * 784 * 1024 + 3 * (1024 * 1024 + 1024 * 2048 + 20_480))),
-    )
-    def test_flops(self, name, expected):
-        self.assertEqual(workloads.make(name).flops_per_step, expected)
-
-    def test_members_on_a_gpu(self):
-        made = [(name, workloads.make(name, True).members) for name in workloads.MADE]
-        self.assertEqual(made, [('W1', 4096), ('W2', 32), ('W3', 256), ('W3-5x5', 8), ('W4', 4)])
-
-    def test_enlarged(self):
-        x = np.zeros((2, 8, 8, 1), np.uint8)
-        x[1] = 200
-        large = workloads.enlarged(x, 28)
-        self.assertEqual((large.shape, large.dtype), ((2, 28, 28, 1), np.uint8))
-        self.assertEqual((large[0].max(), large[1].min()), (0, 200))
-
-
 class ArithmeticTest(parameterized.TestCase):
-    def test_stopping(self):
-        rows = scaling.stopping_rows({'all_run': [8.0, 9.0, 7.0], 'compact': [5.0], 'not_compact': [8.0]})
-        self.assertEqual([row['saved_share'] for row in rows], [None, 1.0, 0.0])
-        self.assertEqual(rows[0]['seconds'], {'min': 7.0, 'median': 8.0, 'max': 9.0})
-        self.assertEqual(rows[1]['stopped_share'], 0.375)
-
     def test_half_of_the_members_stop_at_a_quarter(self):
         net = columns.Population(_workload(MLP)._replace(members=6), evaluations=20)
         with mock.patch.object(population, 'train', wraps=population.train) as train:
@@ -234,11 +215,6 @@ class ArithmeticTest(parameterized.TestCase):
         for call, ends in zip(train.call_args_list, ([200] * 6, *[[50] * 3 + [200] * 3] * 2), strict=True):
             steps = [trained.steps for trained in population.train(*call.args, **call.kwargs)]
             self.assertEqual(sorted(steps), ends)
-
-    def test_by_members(self):
-        with mock.patch.object(workers, 'measure', side_effect=lambda name, made, **_: [{'column': [*made]}]):
-            rows = scaling.by_members(repeats=1, gpu=False, said=print, sizes=(1, 16), steps=7)
-        self.assertEqual(rows, [{'column': ['1'], 'steps': 7}, {'column': ['16'], 'steps': 7}])
 
     def test_study_and_plain_loop(self):
         results = {
@@ -267,6 +243,8 @@ class WordsTest(absltest.TestCase):
     def test_section(self):
         text = speed.section(_result())
         self.assertIn('64 members | 50,000 | 50 | 5 (`vmap`) | 2 | 25.0 % | 1.5 s | 400 MB |', text)
+        self.assertIn('W4 20 ms (33 % of the peak), of which products and convolutions', text)
+        self.assertIn('take 10 (at 67 % of it) and the update 4.', text)
         self.assertIn('takes 1.25 × on W1 the time', text)
         self.assertIn('200 s (25 % of it compiling, the first result after 20 s); again 100 s', text)
         self.assertIn('would train for 900 s (extrapolated from 2 % of them)', text)
