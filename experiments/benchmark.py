@@ -149,7 +149,7 @@ def speed(names: list[str]) -> None:
         for name in names:
             rows, tables = measured(name, gpu, torch, peak)
             result['rows'] += rows
-            result['matmul_peak_gflops'] = statistics.median(peak.taken)
+            result['matmul_peak_gflops'] = statistics.median(peak.taken[1:] or peak.taken)  # the first: cold
             write(result)
             line = speed_lib.line(name, rows) if name in speed_lib.LINES else ''
             print('\n'.join([*tables, *([line] if line else [])]) + '\n', flush=True)
@@ -158,11 +158,14 @@ def speed(names: list[str]) -> None:
 def measured(name: str, gpu: bool, torch: bool, peak: Callable[[], float]) -> tuple[list[dict], list[str]]:
     """Measures a workload; returns its rows, and tables of them."""
     from experiments import cold_start, parts, scaling
+    from experiments import speed as speed_lib
 
     if name == 'parts':
         if gpu:
             say('parts: of one CPU core only; left out')
-        return [] if gpu else parts.rows(repeats=REPEATS.value, said=say), []
+            return [], []
+        rows = parts.rows(repeats=REPEATS.value, said=say)
+        return rows, [speed_lib.parts_table(rows)]
     if name == 'W5':
         found = [side_by_side(on, gpu, False, peak, losses=True) for on in ('W1', 'W3')]
         return [row for rows, _ in found for row in rows], [table for _, table in found]
@@ -208,11 +211,13 @@ def main(arguments: list[str]) -> None:
     """Runs what the flags describe; wrong input ends in one sentence."""
     if len(arguments) > 1:
         raise app.UsageError(f'unexpected argument {arguments[1]!r}: flags start with --, as --repeats=3')
+    from experiments import workers
+
     logging.set_verbosity(logging.WARNING)
     try:
         names = chosen()
         accuracy() if names == [BY_HAND] else speed(names)
-    except ValueError as error:
+    except (ValueError, workers.Failed) as error:
         if os.environ.get('OVERFIT_DEBUG'):
             raise
         print(f'benchmark: {error}', file=sys.stderr)

@@ -16,14 +16,13 @@ from overfit.nn import convolution
 from overfit.objectives import penalties
 from overfit.train import layout, step
 
-WORKLOADS = ('W3', 'W3-5x5', 'W4')  # smaller products take no longer than calling them
-STEPS = 40
+FLOPS = 10**11  # of a measurement: about a second
 
 
 def rows(*, repeats: int, said: Callable[[str], None]) -> list[dict]:
     """Rows of the workload `parts`, each net in a fresh process."""
     found = []
-    for name in WORKLOADS:
+    for name in workloads.MADE:
         said(f'parts: a step of {name} on one core')
         found += rows_of(name, workloads.make(name).flops_per_step, workers.alone(_measured, name, repeats))
     return found
@@ -43,7 +42,8 @@ def rows_of(name: str, flops_per_step: int, rounds: dict[str, list[float]]) -> l
             'workload': f'parts of {name}',
             'column': part,
             'milliseconds': workers.spread([1e3 * seconds for seconds in rounds[part]]),
-            'step_share': float(np.median(np.divide(rounds[part], rounds['step']))),
+            'rounds': rounds[part],
+            'core_peaks': rounds['peak'],
             'peak_share': None
             if part == 'update'
             else float(np.median(flops_per_step / 1e9 / np.multiply(rounds[part], rounds['peak']))),
@@ -58,10 +58,11 @@ def _measured(name, repeats):
     columns.configure(1)
     workload = workloads.make(name)
     width = layout.choose(workload.recipe, workload.examples, workload.members).width
+    steps = max(20, round(FLOPS / (width * workload.flops_per_step)))
     taken = {
-        'step': step_alone(workload, width),
-        'products': products(workload, width),
-        'update': update(workload, width),
+        'step': step_alone(workload, width, steps),
+        'products': products(workload, width, steps),
+        'update': update(workload, width, steps),
         'peak': functools.partial(matmul.jax_gflops, False),
     }
     return _in_turns(taken, repeats)
@@ -77,46 +78,60 @@ def _in_turns(taken, repeats):
     return rounds
 
 
-def step_alone(workload: workloads.Workload, width: int) -> Callable[[], float]:
+def step_alone(workload: workloads.Workload, width: int, steps: int) -> Callable[[], float]:
     """Seconds of a whole member-step, when called: `width` members, trained like any population."""
     net = columns.Population(workload._replace(members=width), layout.Layout(1, 1, width))
-    steps = net.settle(STEPS)
-    return lambda: _seconds(lambda: net.run(steps)) / (steps * width)
+    steps = net.settle(steps)
+    return lambda: _seconds(net.run, steps) / (steps * width)
 
 
-def products(workload: workloads.Workload, width: int) -> Callable[[], float]:
+def products(workload: workloads.Workload, width: int, steps: int) -> Callable[[], float]:
     """Seconds of the matrix products and convolutions of a member-step, each by itself, when called."""
-    rng, tasks = np.random.default_rng(0), []
-    for number, shapes in enumerate(layers(workload)):
-        arrays = [rng.normal(size=(width, *shape)).astype(np.float32) for shape in shapes]
-        product = convolution.convolve if len(shapes[1]) == 4 else jnp.matmul
-        by = (1,) if number == 0 else (0, 1)  # nothing asks for the gradient by the images
-        for task in (lambda x, w, slope, f=product: f(x, w), functools.partial(_slopes, product, by)):
-            tasks.append((_again_and_again(jax.vmap(task)), [jnp.asarray(a) for a in arrays]))
+    tasks = product_tasks(workload, width, steps)
 
     def all_of_them():
         for function, arguments in tasks:
             function(*arguments).block_until_ready()
 
-    return lambda: _seconds(all_of_them) / (STEPS * width)
+    return lambda: _seconds(all_of_them) / (steps * width)
 
 
-def _slopes(product, by, x, kernel, slope):
-    slopes = jax.vjp(product, x, kernel)[1](slope)
-    return [slopes[number] for number in by]
+def product_tasks(workload: workloads.Workload, width: int, steps: int) -> list[tuple[Callable, list]]:
+    """Programs that do one product of a step `steps` times for `width` members, and their arguments."""
+    rng, tasks = np.random.default_rng(0), []
+    for number, shapes in enumerate(layers(workload)):
+        arrays = [rng.normal(size=(width, *shape)).astype(np.float32) for shape in shapes]
+        x, kernel, slope = (jnp.asarray(a) for a in arrays)
+        product = convolution.convolve if len(shapes[1]) == 4 else jnp.matmul
+        tasks.append((_repeated(product, steps), [x, kernel]))
+        tasks.append((_repeated(functools.partial(_by_kernel, product, shapes[1]), steps), [x, slope]))
+        if number > 0:  # nothing asks for the gradient by the images
+            tasks.append(
+                (_repeated(functools.partial(_by_inputs, product, shapes[0]), steps), [kernel, slope])
+            )
+    return tasks
 
 
-def _again_and_again(function):
-    # Within one program, as in a training step: what is computed before does not leave the caches.
+def _by_kernel(product, shape, x, slope):
+    return jax.vjp(lambda kernel: product(x, kernel), jnp.zeros(shape))[1](slope)[0]
+
+
+def _by_inputs(product, shape, kernel, slope):
+    return jax.vjp(lambda x: product(x, kernel), jnp.zeros(shape))[1](slope)[0]
+
+
+def _repeated(function, steps):
+    # Within one program, as in a training step: what is computed before does not leave the caches. Every turn
+    # depends on the last, by way of the smaller argument, so that none is left out.
     @jax.jit
-    def many(x, kernel, slope):
+    def repeated(first, second):
         def one(_, zero):
-            results = jax.lax.optimization_barrier(function(x + zero, kernel, slope + zero))
-            return 0 * sum(a.ravel()[0] for a in jax.tree.leaves(results))
+            both = (first + zero, second) if first.size < second.size else (first, second + zero)
+            return 0 * jax.lax.optimization_barrier(jax.vmap(function)(*both)).ravel()[0]
 
-        return jax.lax.fori_loop(0, STEPS, one, jnp.float32(0))
+        return jax.lax.fori_loop(0, steps, one, jnp.float32(0))
 
-    return many
+    return repeated
 
 
 def layers(workload: workloads.Workload) -> list[tuple[tuple[int, ...], ...]]:
@@ -135,9 +150,9 @@ def layers(workload: workloads.Workload) -> list[tuple[tuple[int, ...], ...]]:
     return found
 
 
-def update(workload: workloads.Workload, width: int) -> Callable[[], float]:
+def update(workload: workloads.Workload, width: int, steps: int) -> Callable[[], float]:
     """Seconds of a member's update, max-norm included, when called."""
-    recipe, hyper = workload.recipe, workload.hyper
+    recipe, hyper = workload.recipe, jax.tree.map(np.float32, workload.hyper)
     moments = step.moments_of(workload.examples.x, workload.examples.kind)
     shape = workload.examples.x.shape[1:]
 
@@ -145,28 +160,25 @@ def update(workload: workloads.Workload, width: int) -> Callable[[], float]:
         state = step.init_state(keys.key(seed), recipe, hyper, moments, shape)
         return state.params, state.opt_state
 
-    def one(params, opt_state, slopes, hyper):
+    def one(params, opt_state, slopes):
         updates, opt_state = recipe.optimizer(hyper, hyper.learning_rate).update(slopes, opt_state, params)
         return penalties.max_norm(optax.apply_updates(params, updates), hyper.max_norm), opt_state
 
-    many = jax.jit(jax.vmap(one, in_axes=(0, 0, 0, None)), donate_argnums=(0, 1))
-    hyper = jax.tree.map(jnp.float32, hyper)
-    slopes, _ = jax.vmap(begin)(jnp.arange(width, dtype=jnp.uint32))
+    @functools.partial(jax.jit, donate_argnums=0)
+    def repeated(carry, slopes):
+        return jax.lax.fori_loop(0, steps, lambda _, carry: jax.vmap(one)(*carry, slopes), carry)
+
+    begun = jax.jit(jax.vmap(begin))
+    slopes, _ = begun(np.arange(width, dtype=np.uint32))
 
     def some():
-        carry = jax.vmap(begin)(jnp.arange(width, dtype=jnp.uint32))
-
-        def steps(carry):
-            for _ in range(STEPS):
-                carry = many(*carry, slopes, hyper)
-            jax.block_until_ready(carry)
-
-        return _seconds(lambda: steps(carry)) / (STEPS * width)
+        carry = jax.block_until_ready(begun(np.arange(width, dtype=np.uint32)))
+        return _seconds(lambda: jax.block_until_ready(repeated(carry, slopes))) / (steps * width)
 
     return some
 
 
-def _seconds(function):
+def _seconds(function, *arguments):
     begin = time.perf_counter()
-    function()
+    function(*arguments)
     return time.perf_counter() - begin

@@ -8,13 +8,13 @@ from experiments.task import COLUMNS as TORCH
 
 OURS = 'overfit'
 INSIDE = (
-    'In the figures: drawing the batch, standardising, dropout, gradient, update, metrics, and the round '
-    'trips to the host; not in them: loading the data, compiling (a column of its own), and evaluation apart '
-    "from a population's: after each tenth of its steps, yet no more often than every ten. PyTorch's inputs "
-    'are standardised beforehand, and it keeps no metrics; it has one thread or one a core, whichever is '
-    'faster. The columns take turns, each in a process of its own. A rate is the median of the rounds, a '
-    'ratio the median of their ratios, and a share of the matmul peak the median of shares of the peak '
-    'measured at the end of each round.'
+    'In the figures: initial weights, drawing the batch, standardising, dropout, gradient, update, metrics, '
+    'and the round trips to the host; not in them: loading the data, compiling (a column of its own), and '
+    "evaluation apart from a population's: after each tenth of its steps, yet no more often than every ten. "
+    "PyTorch's inputs are standardised beforehand, and it keeps no metrics; it has one thread or one a core, "
+    'whichever is faster. The columns take turns, each in a process of its own. A rate is the median of the '
+    'rounds, a ratio the median of their ratios, and a share of the matmul peak the median of shares of the '
+    'peak measured at the end of each round.'
 )
 
 
@@ -60,20 +60,33 @@ def _aligned(first, *cells):
     return f'{first:11}' + ''.join(f'{cell:>{width}}' for cell, width in zip(cells, widths, strict=True))
 
 
-def parts_line(rows: Sequence[dict]) -> str:
-    """What bounds the share of the peak."""
-    said = []
-    for name in sorted({row['workload'] for row in rows if row['workload'].startswith('parts of ')}):
-        found = rates(rows, name)
-        step, products, update = (
-            f'{found[part]["milliseconds"]["median"]:.3g}' for part in ('step', 'products', 'update')
+def parts_table(rows: Sequence[dict]) -> str:
+    """Markdown: what a step takes its time for, on one core; `''` where that was not measured."""
+    found = {}
+    for row in rows:
+        if row['workload'].startswith('parts of '):
+            found.setdefault(row['workload'].removeprefix('parts of '), {})[row['column']] = row
+    if not found:
+        return ''
+    lines = [
+        '| on one core | a member-step | its products and convolutions | its update | the rest |',
+        '|---|---|---|---|---|',
+    ]
+    for name, parts in found.items():
+        times = {part: row['milliseconds']['median'] for part, row in parts.items()}
+        rest = times['step'] - times['products'] - times['update']
+        step, products = (f'{100 * parts[part]["peak_share"]:.0f} %' for part in ('step', 'products'))
+        lines.append(
+            f'| {name} | {times["step"]:.3g} ms, {step} of the peak | {times["products"]:.3g} ms, {products} '
+            f'| {times["update"]:.3g} ms | {rest:.2g} ms |'
         )
-        said.append(
-            f'{name.removeprefix("parts of ")} {step} ms ({100 * found["step"]["peak_share"]:.0f} % of the '
-            f'peak), of which products and convolutions by themselves take {products} (at '
-            f'{100 * found["products"]["peak_share"]:.0f} % of it) and the update {update}'
-        )
-    return f'A member-step on one core, the other idle: {"; ".join(said)}.'
+    peak = np.median([peak for parts in found.values() for peak in parts['step']['core_peaks']])
+    return '\n'.join(lines) + (
+        '\n\nProducts and update are timed as programs of their own. The peak is that of the core, '
+        f'{peak:,.0f} GFLOP/s; the others are idle. If all else took no time, a step would reach the share '
+        'of its products. The rest: batches, dropout, activations, pooling, copies, initial weights, '
+        'evaluations.'
+    )
 
 
 def center_line(rows: Sequence[dict]) -> str:
@@ -129,7 +142,6 @@ def stopping_line(rows: Sequence[dict]) -> str:
 
 
 LINES = {
-    'parts': parts_line,
     'W5': center_line,
     'W6': study_line,
     'W7': population_line,
@@ -152,15 +164,17 @@ def section(result: dict) -> str:
     from experiments import workloads
 
     rows = result['rows']
-    lines = [
+    heads = [
         '| | member-steps/s | × `DataLoader` | × the best of PyTorch | × one at a time | of matmul peak '
         '| compiled in | memory |',
         '|---|---|---|---|---|---|---|---|',
     ]
+    lines = []
     for name, about in workloads.ABOUT.items():
         found = rates(rows, name)
         if OURS in found:
             lines.append(_table_row(name, about, found))
+    table = '\n'.join([*heads, *lines]) if lines else ''
     sentences = [text for text in (line(name, rows) for name in LINES) if text]
     machine, versions = result['machine'], result['versions']
     torch = f', PyTorch {versions["torch"]}' if 'torch' in versions else ''
@@ -170,7 +184,8 @@ def section(result: dict) -> str:
         f'JAX {versions["jax"]}{torch}; float32 matmul peak {_peaks(result)} GFLOP/s. '
         f'`{result["command"]}`'
     )
-    parts = ['\n'.join(lines), '\n'.join(f'* {text}' for text in sentences), INSIDE, on]
+    said = '\n'.join(f'* {text}' for text in sentences)
+    parts = [table, said, INSIDE if lines else '', parts_table(rows), on]
     return '\n\n'.join(part for part in parts if part)
 
 
@@ -183,17 +198,19 @@ def _peaks(result):
 def _table_row(name, about, found):
     ours = found[OURS]
 
-    def times(column):
-        return f'{ratio(found, OURS, column):.3g}' if column in found else '–'
+    def times(*columns):
+        ratios = {column: ratio(found, OURS, column) for column in columns if column in found}
+        if not ratios:
+            return '–'
+        least = min(ratios, key=ratios.get)
+        return f'{ratios[least]:.3g}' + (f' (`{least}`)' if len(columns) > 1 else '')
 
-    torch = [column for column in TORCH if column in found]
-    best = max(torch, key=lambda column: found[column]['member_steps_per_s']['median'], default=None)
     cells = [
         f'{name}: {about}; {ours["members"]:,} members',
         rate(ours['member_steps_per_s']['median']),
         times('dataloader'),
-        f'{times(best)} (`{best}`)' if best else '–',
-        times('own_scan'),
+        times(*TORCH),
+        times('own_loop', 'own_scan'),
         f'{100 * ours["peak_share"]:.1f} %',
         f'{ours["compile_s"]:.1f} s',
         f'{ours["peak_memory_mb"]:,.0f} MB',

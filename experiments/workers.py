@@ -8,10 +8,13 @@ A column has `members` (trained at once), `compiles`, `threads` (`None`: the lib
 import concurrent.futures
 import contextlib
 import multiprocessing
+import multiprocessing.connection
+import os
 import pathlib
 import re
 import resource
 import sys
+import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
@@ -108,7 +111,7 @@ class Process:
 
     def __init__(self):
         context = multiprocessing.get_context('spawn')
-        self._pool = concurrent.futures.ProcessPoolExecutor(1, mp_context=context)
+        self._pool = concurrent.futures.ProcessPoolExecutor(1, context, _end_with_parent)
 
     def call(self, function: Callable[..., Any], *arguments) -> Any:
         """Calls a function there.
@@ -139,6 +142,14 @@ class Worker(Process):
 
     def __getattr__(self, name):
         return lambda *arguments: self.call(_ask, name, *arguments)
+
+
+def _end_with_parent():
+    def wait():
+        multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _guarded(function, *arguments):
@@ -186,10 +197,10 @@ def measure(
         columns: what makes each.
         repeats: rounds.
         seconds: that each column takes a round.
-        flops_per_step: of a member; needs `peak`.
-        peak: measures GFLOP/s of the machine, after every round, so that shares of it are not bent by what
-            else the machine does.
-        optional: columns that are left out where they fail.
+        flops_per_step: of a member; `peak` needs it.
+        peak: measures GFLOP/s of the machine, right after every round: other work on the machine slows the
+            last column and it alike.
+        optional: columns that are left out where they fail, whenever that is.
         steps: of a measurement, where they are fixed.
         tested: train for the test error in the end.
         said: told of the progress.
@@ -202,28 +213,37 @@ def measure(
         Failed: a column that is not optional did.
     """
     running, prepared, rates, peaks, rows = {}, {}, {}, [], []
+
+    def asked(name, question, *arguments):
+        try:
+            return question(*arguments)
+        except Failed as failure:
+            if name not in optional:
+                raise Failed(f'{workload}: {name}: {failure}') from failure
+            said(f'{workload}: {name} is left out: {failure}')
+            prepared.pop(name, None)
+            return None
+
     try:
         for name, build in columns.items():
-            try:
-                running[name] = worker(build)
-                prepared[name] = running[name].prepare(seconds, steps)
-            except Failed as failure:
-                if name not in optional:
-                    raise
-                said(f'{workload}: {name} is left out: {failure}')
-                continue
-            compiled = prepared[name].compile_s
-            said(f'{workload}: {name} is ready' + (f', compiled in {compiled:.1f} s' if compiled else ''))
-        rates = {name: [] for name in prepared}
+            running[name] = asked(name, worker, build)
+            ready = running[name] and asked(name, running[name].prepare, seconds, steps)
+            if ready:
+                prepared[name], rates[name] = ready, []
+                compiled = f', compiled in {ready.compile_s:.1f} s' if ready.compile_s else ''
+                said(f'{workload}: {name} is ready{compiled}')
         for number in range(repeats):
-            for name in prepared:
-                rates[name].append(running[name].measure())
+            for name in list(prepared):
+                rates[name].append(asked(name, running[name].measure))
             if peak:
                 peaks.append(peak())
             latest = ', '.join(f'{name} {rates[name][-1]:,.0f}' for name in prepared)
             said(f'{workload}: round {number + 1} of {repeats}: {latest} member-steps/s')
-        for name, ready in prepared.items():
-            memory = running[name].peak_memory_mb()
+        for name, ready in list(prepared.items()):
+            memory = asked(name, running[name].peak_memory_mb)
+            error = asked(name, running[name].test_error) if tested and name in prepared else None
+            if name not in prepared:
+                continue
             rows.append(
                 {
                     'workload': workload,
@@ -234,13 +254,14 @@ def measure(
                     'rounds': rates[name],
                     'compile_s': ready.compile_s,
                     'peak_memory_mb': memory,
-                    'test_error': running[name].test_error() if tested else None,
+                    'test_error': error,
                 }
                 | (_shares(rates[name], flops_per_step, peaks) if peak else {})
             )
     finally:
         for one in running.values():
-            one.close()
+            if one:
+                one.close()
     return rows
 
 

@@ -5,6 +5,7 @@ import functools
 import jax
 import numpy as np
 
+from experiments import workloads
 from overfit import base, keys
 from overfit.nn import activations, initializers, models
 from overfit.objectives import losses
@@ -74,3 +75,14 @@ def learn(state, hyper, data, recipe):
 
 one_step = jax.jit(step.train_step, static_argnums=3)
 alone = jax.jit(learn, static_argnums=3)
+
+
+def workload(model, *, side=8, max_norm=None, batch_size=8):
+    """A tiny one for the speed benchmark: 24 images that are easily told apart."""
+    rng = np.random.default_rng(0)
+    y = (np.arange(24) % 3).astype(np.int32)
+    x = rng.integers(0, 40, (24, side, side, 1)) + 60 * y[:, None, None, None]
+    examples = base.Examples(x.astype(np.uint8), y, ('a', 'b', 'c'), 'image')
+    recipe = base.Recipe(model, losses.softmax, optimizers.sgd, initializers.he, batch_size=batch_size)
+    hyper = base.Hyper(learning_rate=0.1, momentum=0.9, max_norm=max_norm)
+    return workloads.Workload('tiny', recipe, hyper, examples, examples.x, y, 2, 10)

@@ -1,7 +1,6 @@
 """The speed benchmark: rows, arithmetic, words; and that columns in PyTorch and JAX do the same step."""
 
 import contextlib
-import functools
 import importlib.util
 import io
 import json
@@ -25,41 +24,13 @@ from experiments import (
     workloads,
 )
 from overfit import base, keys
-from overfit.nn import initializers, models
-from overfit.objectives import losses
-from overfit.train import optimizers, population, step
+from overfit.nn import models
+from overfit.train import population, step
+from tests import problems
 
 ROOT = pathlib.Path(__file__).parents[2]
 TORCH = importlib.util.find_spec('torch')
 SKIP = 'PyTorch is not installed: pip install -e ".[bench]"'
-KEYS = {
-    *('workload', 'column', 'members', 'threads', 'member_steps_per_s', 'rounds', 'compile_s'),
-    *('peak_memory_mb', 'test_error', 'gflops', 'peak_share', 'matmul_peaks'),
-}
-
-
-class Here(workers.Session):
-    """A worker in this process."""
-
-    def close(self):
-        pass
-
-
-class Failing:
-    def __init__(self):
-        raise workers.Failed('RuntimeError: no compiler')
-
-
-def _workload(model, *, side=8, max_norm=None, batch_size=8):
-    rng = np.random.default_rng(0)
-    y = (np.arange(24) % 3).astype(np.int32)
-    x = rng.integers(0, 40, (24, side, side, 1)) + 60 * y[:, None, None, None]
-    examples = base.Examples(x.astype(np.uint8), y, ('a', 'b', 'c'), 'image')
-    recipe = base.Recipe(model, losses.softmax, optimizers.sgd, initializers.he, batch_size=batch_size)
-    hyper = base.Hyper(learning_rate=0.1, momentum=0.9, max_norm=max_norm)
-    return workloads.Workload('tiny', recipe, hyper, examples, examples.x, y, 2, 10)
-
-
 MLP = models.MLP(3, widths=(5,))
 CNN = models.CNN(3, channels=(4, 6), widths=(5,))
 
@@ -111,66 +82,9 @@ def _result():
     }
 
 
-class MeasureTest(parameterized.TestCase):
-    def test_rows(self):
-        workload, said, peaks = _workload(MLP), [], iter([100.0, 50.0, 80.0])
-        made = {name: functools.partial(columns.build, workload, name) for name in columns.COLUMNS}
-        rows = workers.measure(
-            'tiny',
-            made | {'compile': Failing},
-            repeats=3,
-            seconds=0,
-            steps=20,
-            flops_per_step=workload.flops_per_step,
-            peak=lambda: next(peaks),
-            optional=('compile',),
-            said=said.append,
-            worker=lambda build: Here(build),
-        )
-        self.assertEqual([row['column'] for row in rows], ['own_loop', 'own_scan', 'overfit'])
-        self.assertEqual([row['members'] for row in rows], [1, 1, 2])
-        self.assertIn('tiny: compile is left out: RuntimeError: no compiler', said)
-        for row in rows:
-            self.assertEqual(set(json.loads(json.dumps(row))), KEYS)
-            low, middle, high = (row['member_steps_per_s'][k] for k in ('min', 'median', 'max'))
-            self.assertGreater(low, 0)
-            self.assertEqual(sorted(row['rounds']), [low, middle, high])
-            self.assertEqual(row['matmul_peaks'], [100, 50, 80])
-            self.assertAlmostEqual(row['gflops'], middle * workload.flops_per_step / 1e9)
-            shares = [
-                rate * workload.flops_per_step / 1e9 / peak
-                for rate, peak in zip(row['rounds'], row['matmul_peaks'], strict=True)
-            ]
-            self.assertAlmostEqual(row['peak_share'], sorted(shares)[1])
-            self.assertLess(row['test_error'], 40)
-            self.assertGreater(row['peak_memory_mb'], 10)
-
-    @parameterized.parameters(1, 7)
-    def test_steps_take_about_the_seconds_asked_for(self, multiple):
-        clock = [0.0]
-
-        def run(steps):
-            clock[0] += 1e-3 * steps + (0.5 if clock[0] == 0 else 0.0)
-
-        column = mock.Mock(members=3, compiles=True, threads=None, run=run)
-        column.settle = lambda steps: multiple * max(1, round(steps / multiple))
-        with mock.patch.object(workers.time, 'perf_counter', lambda: clock[0]):
-            session = workers.Session(lambda: column)
-            ready = session.prepare(0.1)
-            self.assertEqual(ready.steps, multiple * round(100 / multiple))
-            self.assertAlmostEqual(ready.compile_s, 0.5)
-            self.assertAlmostEqual(session.measure(), 3000)
-
-    def test_a_column_that_is_not_optional_fails_loudly(self):
-        with self.assertRaisesRegex(workers.Failed, 'no compiler'):
-            workers.measure('tiny', {'overfit': Failing}, repeats=1, seconds=0.1, worker=lambda b: Here(b))
-
-    def test_a_process_of_its_own(self):
-        with self.assertRaisesRegex(workers.Failed, "KeyError: 'W9'"):
-            workers.alone(workloads.make, 'W9')
-
+class BinaryTest(absltest.TestCase):
     def test_what_is_written_and_said(self):
-        written, peaks = [], iter([100.0, 300.0, 200.0])
+        written, closed, peaks = [], [], iter([100.0, 300.0, 200.0])
 
         def measured(name, gpu, torch, peak):
             peak()
@@ -185,7 +99,7 @@ class MeasureTest(parameterized.TestCase):
                 return self.taken[-1]
 
             def close(self):
-                self.taken.append(-1.0)
+                closed.append(True)
 
         rows = [_rate_row('W1', 'overfit', 5)]
         with (
@@ -200,14 +114,15 @@ class MeasureTest(parameterized.TestCase):
         ):
             benchmark.speed(['W1', 'W2'])
         self.assertEqual([len(json.loads(text)['rows']) for text in written], [0, 1, 2])
-        self.assertEqual([json.loads(text)['matmul_peak_gflops'] for text in written], [100, 200, 200])
+        self.assertEqual([json.loads(text)['matmul_peak_gflops'] for text in written], [100, 300, 250])
+        self.assertEqual(closed, [True])
         self.assertIn('PyTorch is not installed', stderr.getvalue().splitlines()[0])
         self.assertEqual(stdout.getvalue(), 'table\n\ntable\n\n')
 
 
 class ArithmeticTest(parameterized.TestCase):
     def test_half_of_the_members_stop_at_a_quarter(self):
-        net = columns.Population(_workload(MLP)._replace(members=6), evaluations=20)
+        net = columns.Population(problems.workload(MLP)._replace(members=6), evaluations=20)
         with mock.patch.object(population, 'train', wraps=population.train) as train:
             for variant in scaling.VARIANTS.values():
                 net.run_some_idle(net.settle(200), 0.5, **variant)
@@ -230,7 +145,7 @@ class ArithmeticTest(parameterized.TestCase):
         self.assertEqual((row['compile_s'], row['seconds']), (20.0, 44.0))
 
     def test_plain_loop(self):
-        workload = _workload(MLP)
+        workload = problems.workload(MLP)
         rows, hyper = np.arange(24), workload.hyper._replace(steps=3.0)
         members = [
             population.Member(workload.recipe, h, 0, rows, rows[:0]) for h in (hyper, hyper._replace(l2=0.1))
@@ -242,9 +157,11 @@ class ArithmeticTest(parameterized.TestCase):
 class WordsTest(absltest.TestCase):
     def test_section(self):
         text = speed.section(_result())
-        self.assertIn('64 members | 50,000 | 50 | 5 (`vmap`) | 2 | 25.0 % | 1.5 s | 400 MB |', text)
-        self.assertIn('W4 20 ms (33 % of the peak), of which products and convolutions', text)
-        self.assertIn('take 10 (at 67 % of it) and the update 4.', text)
+        self.assertIn(
+            '64 members | 50,000 | 50 | 5 (`vmap`) | 2 (`own_scan`) | 25.0 % | 1.5 s | 400 MB |', text
+        )
+        self.assertIn('| W4 | 20 ms, 33 % of the peak | 10 ms, 67 % | 4 ms | 6 ms |', text)
+        self.assertIn('that of the core, 150 GFLOP/s', text)
         self.assertIn('takes 1.25 × on W1 the time', text)
         self.assertIn('200 s (25 % of it compiling, the first result after 20 s); again 100 s', text)
         self.assertIn('would train for 900 s (extrapolated from 2 % of them)', text)
@@ -282,7 +199,7 @@ class TorchTest(parameterized.TestCase):
     def test_the_same_step(self, model, max_norm, column):
         import torch
 
-        workload = _workload(model, max_norm=None if model is CNN else max_norm)
+        workload = problems.workload(model, max_norm=None if model is CNN else max_norm)
         shown = workloads.task_of(workload)
         with mock.patch('experiments.torch_columns.TRIAL', 0.0):
             theirs = task.build(shown, column)
@@ -314,7 +231,7 @@ class TorchTest(parameterized.TestCase):
     @parameterized.parameters('dataloader', 'tensor', 'vmap')
     def test_learns(self, column):
         with mock.patch('experiments.torch_columns.TRIAL', 0.0):
-            net = task.build(workloads.task_of(_workload(MLP)), column)
+            net = task.build(workloads.task_of(problems.workload(MLP)), column)
         self.assertLess(net.test_error(), 40)
 
 
