@@ -1,4 +1,4 @@
-"""What a step of a large net takes its time for, on one core: what bounds its share of the peak."""
+"""What a step of a net takes its time for, on one core: what bounds its share of the peak."""
 
 import functools
 import os
@@ -99,7 +99,7 @@ def products(workload: workloads.Workload, width: int, steps: int) -> Callable[[
 def product_tasks(workload: workloads.Workload, width: int, steps: int) -> list[tuple[Callable, list]]:
     """Programs that do one product of a step `steps` times for `width` members, and their arguments."""
     rng, tasks = np.random.default_rng(0), []
-    for number, shapes in enumerate(layers(workload)):
+    for number, shapes in enumerate(workload.layers):
         arrays = [rng.normal(size=(width, *shape)).astype(np.float32) for shape in shapes]
         x, kernel, slope = (jnp.asarray(a) for a in arrays)
         product = convolution.convolve if len(shapes[1]) == 4 else jnp.matmul
@@ -132,22 +132,6 @@ def _repeated(function, steps):
         return jax.lax.fori_loop(0, steps, one, jnp.float32(0))
 
     return repeated
-
-
-def layers(workload: workloads.Workload) -> list[tuple[tuple[int, ...], ...]]:
-    """Shapes of each layer's inputs, kernel and outputs, a batch at a time."""
-    model, found = workload.recipe.model, []
-    batch, *image = workload.recipe.batch_size, *workload.examples.x.shape[1:]
-    for out in getattr(model, 'channels', ()):
-        height, width, depth = image
-        kernel = (model.kernel, model.kernel, depth, out)
-        found.append(((batch, *image), kernel, (batch, height, width, out)))
-        image = [height // 2, width // 2, out]
-    inputs = int(np.prod(image))
-    for out in (*model.widths, model.classes):
-        found.append(((batch, inputs), (inputs, out), (batch, out)))
-        inputs = out
-    return found
 
 
 def update(workload: workloads.Workload, width: int, steps: int) -> Callable[[], float]:

@@ -141,12 +141,7 @@ def stopping_line(rows: Sequence[dict]) -> str:
     )
 
 
-LINES = {
-    'W5': center_line,
-    'W6': study_line,
-    'W7': population_line,
-    'stopping': stopping_line,
-}
+LINES = {'W5': center_line, 'W6': study_line, 'W7': population_line, 'stopping': stopping_line}
 
 
 def line(name: str, rows: Sequence[dict]) -> str:

@@ -1,5 +1,6 @@
 """What the speed benchmark trains: nets, numbers and data, the same for every column."""
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -41,8 +42,17 @@ class Workload(NamedTuple):
 
     @property
     def flops_per_step(self) -> int:
-        """Floating-point operations of a member's step, see `flops_per_step`."""
-        return flops_per_step(self.recipe.model, self.examples.x.shape[1:], self.recipe.batch_size)
+        """Multiplications and additions in the matrix products and convolutions of a member's step.
+
+        Forward, gradients of the weights, and gradients of the inputs but for the first layer's.
+        """
+        products = [math.prod(kernel) * math.prod(outputs[:-1]) for _, kernel, outputs in self.layers]
+        return 2 * (3 * sum(products) - products[0])
+
+    @property
+    def layers(self) -> list[tuple[tuple[int, ...], ...]]:
+        """Shapes of each layer's inputs, kernel and outputs for a batch, see `layers`."""
+        return layers(self.recipe.model, self.examples.x.shape[1:], self.recipe.batch_size)
 
     @property
     def steps(self) -> int:
@@ -50,27 +60,25 @@ class Workload(NamedTuple):
         return max(1, round(self.epochs * len(self.examples.y) / self.recipe.batch_size))
 
 
-def flops_per_step(model, shape: tuple[int, ...], batch_size: int) -> int:
-    """Counts the multiplications and additions in the matrix products and convolutions of a training step.
-
-    Forward, gradients of the weights, and gradients of the inputs but for the first layer's.
+def layers(model, shape: tuple[int, ...], batch_size: int) -> list[tuple[tuple[int, ...], ...]]:
+    """Shapes of each layer's inputs, kernel and outputs.
 
     Args:
         model: `MLP` or `CNN`, its activation of one piece a unit.
         shape: of an input, `[H, W, C]`.
         batch_size: examples a step.
     """
-    products, inputs = [], int(np.prod(shape))
-    if isinstance(model, models.CNN):
+    found = []
+    for out in getattr(model, 'channels', ()):
         height, width, depth = shape
-        for out in model.channels:
-            products.append(height * width * model.kernel**2 * depth * out)
-            height, width, depth = height // 2, width // 2, out
-        inputs = height * width * depth
+        kernel = (model.kernel, model.kernel, depth, out)
+        found.append(((batch_size, *shape), kernel, (batch_size, height, width, out)))
+        shape = height // 2, width // 2, out
+    inputs = math.prod(shape)
     for out in (*model.widths, model.classes):
-        products.append(inputs * out)
+        found.append(((batch_size, inputs), (inputs, out), (batch_size, out)))
         inputs = out
-    return 2 * batch_size * (3 * sum(products) - products[0])
+    return found
 
 
 def _of(name, model, batch_size, hyper, members, epochs, *, large=False):

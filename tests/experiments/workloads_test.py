@@ -4,6 +4,7 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from experiments import workloads
+from overfit.train import step
 
 
 class WorkloadsTest(parameterized.TestCase):
@@ -14,6 +15,12 @@ class WorkloadsTest(parameterized.TestCase):
     )
     def test_flops(self, name, expected):
         self.assertEqual(workloads.make(name).flops_per_step, expected)
+
+    @parameterized.parameters('W1', 'W3', 'W4')
+    def test_layers(self, name):
+        workload = workloads.make(name)
+        kernels = step.kernels_of(workload.recipe.model, workload.examples.x.shape[1:])[1]
+        self.assertCountEqual([shapes[1] for shapes in workload.layers], [kernel.shape for kernel in kernels])
 
     def test_members_on_a_gpu(self):
         made = [(name, workloads.make(name, True).members) for name in workloads.MADE]
