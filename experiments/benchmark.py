@@ -112,7 +112,7 @@ def write(result: dict) -> None:
 def accuracy() -> None:
     """Measures, prints, writes what a practitioner's net errs."""
     import overfit
-    from experiments import handwritten
+    from experiments.speed import handwritten
     from overfit.data import load
     from overfit.study import squeeze as study_lib
 
@@ -135,13 +135,13 @@ def accuracy() -> None:
 
 def speed(names: list[str]) -> None:
     """Measures how fast the columns are; prints and writes after every workload."""
-    from experiments import columns, matmul, workers
-    from experiments import speed as speed_lib
+    from experiments.speed import jax_columns, matmul, processes
+    from experiments.speed import tables as speed_lib
 
     torch = importlib.util.find_spec('torch') is not None
     if not torch:
         say('PyTorch is not installed (pip install -e ".[bench]"): its columns are left out')
-    gpu, device = workers.alone(columns.device)
+    gpu, device = processes.alone(jax_columns.device)
     say(f'measuring the peak of float32 matrix products on the {device}')
     with contextlib.closing(matmul.Peak(gpu, torch)) as peak:
         result = about(names, torch) | {'matmul_peak_gflops': peak(), 'device': device, 'rows': []}
@@ -157,8 +157,8 @@ def speed(names: list[str]) -> None:
 
 def measured(name: str, gpu: bool, torch: bool, peak: Callable[[], float]) -> tuple[list[dict], list[str]]:
     """Measures a workload; returns its rows, and tables of them."""
-    from experiments import cold_start, parts, scaling
-    from experiments import speed as speed_lib
+    from experiments.speed import cold_start, parts, scaling
+    from experiments.speed import tables as speed_lib
 
     if name == 'parts':
         if gpu:
@@ -183,25 +183,25 @@ def side_by_side(
     name: str, gpu: bool, torch: bool, peak: Callable[[], float], *, losses: bool = False
 ) -> tuple[list[dict], str]:
     """Measures the columns of a workload, or a population with each of two losses."""
-    from experiments import columns, task, workers, workloads
-    from experiments import speed as speed_lib
+    from experiments.speed import jax_columns, processes, torch_task, workloads
+    from experiments.speed import tables as speed_lib
 
     workload = workloads.make(name, gpu)
     made = {}
     if torch:
         shown = workloads.task_of(workload, gpu)
-        made |= {column: functools.partial(task.build, shown, column) for column in task.COLUMNS}
-    ours = columns.LOSSES if losses else columns.COLUMNS
-    made |= {column: functools.partial(columns.named, name, column, gpu) for column in ours}
+        made |= {column: functools.partial(torch_task.build, shown, column) for column in torch_task.COLUMNS}
+    ours = jax_columns.LOSSES if losses else jax_columns.COLUMNS
+    made |= {column: functools.partial(jax_columns.named, name, column, gpu) for column in ours}
     label = f'W5 on {name}' if losses else name
-    rows = workers.measure(
+    rows = processes.measure(
         label,
         made,
         repeats=REPEATS.value,
         seconds=SECONDS.value,
         flops_per_step=workload.flops_per_step,
         peak=peak,
-        optional=task.COLUMNS,
+        optional=torch_task.COLUMNS,
         said=say,
     )
     return rows, speed_lib.table(rows, f'{label}: {workloads.ABOUT[name]}; {workload.members:,} members')
@@ -211,13 +211,13 @@ def main(arguments: list[str]) -> None:
     """Runs what the flags describe; wrong input ends in one sentence."""
     if len(arguments) > 1:
         raise app.UsageError(f'unexpected argument {arguments[1]!r}: flags start with --, as --repeats=3')
-    from experiments import workers
+    from experiments.speed import processes
 
     logging.set_verbosity(logging.WARNING)
     try:
         names = chosen()
         accuracy() if names == [BY_HAND] else speed(names)
-    except (ValueError, workers.Failed) as error:
+    except (ValueError, processes.Failed) as error:
         if os.environ.get('OVERFIT_DEBUG'):
             raise
         print(f'benchmark: {error}', file=sys.stderr)

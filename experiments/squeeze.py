@@ -5,7 +5,7 @@
     python -m experiments.squeeze --data=table.csv --label=species --train_size=200
 
 Without flags: the built-in digits with 200 labels, 2 to 3 minutes on 2 cores. Writes `results.json`,
-`report.html` and the model `best/` into `--workdir`; `overfit.load('<workdir>/best').predict(x)` uses it.
+`page.html` and the model `best/` into `--workdir`; `overfit.load('<workdir>/best').predict(x)` uses it.
 """
 
 import contextlib
@@ -127,7 +127,7 @@ def prepared():
 
 def run(study, workdir: pathlib.Path) -> None:
     """Runs the study, prints the table and where everything is."""
-    from overfit.study import report
+    from overfit.report import page
     from overfit.study import squeeze as study_lib
     from overfit.study.progress import Progress
 
@@ -139,7 +139,7 @@ def run(study, workdir: pathlib.Path) -> None:
     }
     with contextlib.closing(Progress(study.plan.seconds)) as progress:
         results = study_lib.run(study, workdir, about, progress)
-    print('\n' + report.table(results))
+    print('\n' + page.table(results))
     print(f'\n{workdir}/results.json, {workdir}/report.html')
     print(f"overfit.load('{workdir}/best').predict(x) classifies new examples.")
 

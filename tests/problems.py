@@ -5,7 +5,7 @@ import functools
 import jax
 import numpy as np
 
-from experiments import workloads
+from experiments.speed import workloads
 from overfit import base, keys
 from overfit.nn import activations, initializers, models
 from overfit.objectives import losses

@@ -7,7 +7,7 @@ import re
 import numpy as np
 from absl.testing import absltest
 
-from overfit.study import report
+from overfit.report import page
 
 ROOT = pathlib.Path(__file__).parents[1]
 README = (ROOT / 'README.md').read_text(encoding='utf-8')
@@ -19,7 +19,7 @@ class ReadmeTest(absltest.TestCase):
         self.assertLen(parts, 1)
         path, shown = parts[0]
         results = json.loads((ROOT / path).read_text(encoding='utf-8'))
-        self.assertEqual(shown.strip(), report.table(results).strip())
+        self.assertEqual(shown.strip(), page.table(results).strip())
 
     def test_ci_runs_exactly_the_test_command(self):
         command = re.search(r'^## Tests\n\n```\n(.*?)\n```', README, re.DOTALL | re.MULTILINE)[1]

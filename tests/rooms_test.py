@@ -74,7 +74,8 @@ class RoomsTest(chex.TestCase):
 
     @parameterized.parameters(
         'import overfit',
-        'import overfit.data.load, overfit.train.population, overfit.train.checkpoint, overfit.study.squeeze',
+        'import overfit.data.load, overfit.train.engine.population, overfit.train.checkpoint, '
+        'overfit.study.squeeze',
     )
     def test_importing_loads_no_optional_library(self, statement):
         found = subprocess.run(

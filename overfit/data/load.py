@@ -4,7 +4,8 @@ import pathlib
 
 import numpy as np
 
-from overfit.data import folder, npz, source, splits, stock, table
+from overfit.data import source, splits
+from overfit.data.read import folder, npz, stock, table
 
 SHOWN_CLASSES = 20
 

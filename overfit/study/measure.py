@@ -8,7 +8,8 @@ import numpy as np
 from overfit import base
 from overfit.data import splits
 from overfit.study import search
-from overfit.train import population, predict
+from overfit.train import predict
+from overfit.train.engine import population
 
 
 class Measured(NamedTuple):

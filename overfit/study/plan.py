@@ -8,7 +8,7 @@ import numpy as np
 
 from overfit import base
 from overfit.study import race, search, techniques
-from overfit.train import layout, population
+from overfit.train.engine import layout, population
 
 # Measured on a core with AVX-512; only the plan's estimate hangs on them, never a result.
 FLOPS_PER_DEVICE = 75e9

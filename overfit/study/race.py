@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from overfit.train import population
+from overfit.train.engine import population
 
 
 def heat(trials: int, folds: int) -> tuple[int, int]:

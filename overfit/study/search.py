@@ -13,7 +13,7 @@ import numpy as np
 from overfit import base
 from overfit.data import splits
 from overfit.study import race, spaces, techniques
-from overfit.train import population
+from overfit.train.engine import population
 
 
 class Arm(NamedTuple):

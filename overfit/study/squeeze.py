@@ -9,11 +9,13 @@ import numpy as np
 from overfit import base
 from overfit.data import load
 from overfit.data import splits as splits_lib
-from overfit.study import combine, measure, references, report, search, stats, techniques
+from overfit.report import page
+from overfit.study import combine, measure, references, search, stats, techniques
 from overfit.study import ledger as ledger_lib
 from overfit.study import plan as plan_lib
 from overfit.study.progress import Progress
-from overfit.train import checkpoint, population
+from overfit.train import checkpoint
+from overfit.train.engine import population
 
 
 class Request(NamedTuple):
@@ -119,7 +121,7 @@ def check_folds(pool: base.Examples, labelled: np.ndarray, validation: float) ->
 
 
 def run(study: Study, workdir: pathlib.Path, about: dict, progress: Progress) -> dict:
-    """Runs a study and writes `results.json`, `report.html` and `best/` into its folder.
+    """Runs a study and writes `results.json`, `page.html` and `best/` into its folder.
 
     Args:
         study: from `prepare`.
@@ -175,7 +177,7 @@ def run(study: Study, workdir: pathlib.Path, about: dict, progress: Progress) ->
         ],
         'search_optimism': optimism(tuned, measured, validated),
     }
-    report.write_json(results, workdir / 'partial.json')  # stays where the run ends early
+    page.write_json(results, workdir / 'partial.json')  # stays where the run ends early
     progress.say(partial_table(arms))
     with progress.phase('combining', steps['combining']) as advance:
         combined = combine.combine(
@@ -216,17 +218,17 @@ def run(study: Study, workdir: pathlib.Path, about: dict, progress: Progress) ->
             'train': progress.train_seconds,
         },
     }
-    report.write_json(results, workdir / 'results.json')
+    page.write_json(results, workdir / 'results.json')
     (workdir / 'partial.json').unlink()
-    material = report.Material(
+    material = page.Material(
         curves={'baseline': learning_curve(measured[0]), 'squeezed': learning_curve(last)},
-        confusion=report.confusion(holdout.reveal(), probabilities),
+        confusion=page.confusion(holdout.reveal(), probabilities),
         classes=pool.classes,
-        mistakes=report.mistakes(holdout, probabilities),
+        mistakes=page.mistakes(holdout, probabilities),
         summary=load.describe(study.splits),
         notes=study.splits.notes,
     )
-    report.write_html(results, material, workdir / 'report.html')
+    page.write_html(results, material, workdir / 'report.html')
     return results
 
 

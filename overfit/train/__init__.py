@@ -1,0 +1,1 @@
+"""Training: a step, what begins it, what ends it, and models that are saved."""

@@ -14,9 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from overfit import base
-from overfit.data import images, table
+from overfit.data.read import images, table
 from overfit.nn import activations, models
-from overfit.train import population, predict, step
+from overfit.train import predict, step
+from overfit.train.engine import population
 
 MODELS = {'MLP': models.MLP, 'CNN': models.CNN}
 ACTIVATIONS = {'relu': activations.relu, 'tanh': activations.tanh, 'sigmoid': activations.sigmoid}

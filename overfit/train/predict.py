@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import jax
 import numpy as np
 
-from overfit.train import parallel, population, step
+from overfit.train import step
+from overfit.train.engine import parallel, population
 
 
 @functools.cache

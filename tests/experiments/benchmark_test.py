@@ -13,12 +13,13 @@ from absl import flags
 from absl.testing import absltest, flagsaver, parameterized
 from scipy import ndimage
 
-from experiments import benchmark, handwritten, provenance
+from experiments import benchmark, provenance
+from experiments.speed import handwritten
 from overfit import base
 from overfit.data import splits
 from overfit.study import measure, search
 from overfit.study import squeeze as study_lib
-from overfit.train import population
+from overfit.train.engine import population
 
 ROOT = pathlib.Path(__file__).parents[2]
 TORCH = importlib.util.find_spec('torch')

@@ -9,7 +9,8 @@ import numpy as np
 from overfit import base
 from overfit.data import splits
 from overfit.study import combine, search, spaces, techniques
-from overfit.train import optimizers, population
+from overfit.train import optimizers
+from overfit.train.engine import population
 from tests import problems
 from tests.study import tiny
 

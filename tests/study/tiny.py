@@ -3,7 +3,7 @@
 import numpy as np
 
 from overfit.study import search
-from overfit.train import layout, population
+from overfit.train.engine import layout, population
 from tests import problems
 
 POOL = problems.blobs(72, spread=1.0)

@@ -16,7 +16,8 @@ import overfit
 from overfit import base, keys
 from overfit.data import load
 from overfit.nn import activations, models
-from overfit.train import checkpoint, population, predict, step
+from overfit.train import checkpoint, predict, step
+from overfit.train.engine import population
 from tests import problems
 
 VECTORS, IMAGES = problems.blobs(20), problems.pictures(12)

@@ -11,7 +11,8 @@ from overfit import base
 from overfit.data import augment
 from overfit.nn import models
 from overfit.objectives import losses
-from overfit.train import layout, optimizers, population
+from overfit.train import optimizers
+from overfit.train.engine import layout, population
 from tests import problems
 
 PLAIN = problems.recipe()

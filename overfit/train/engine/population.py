@@ -1,0 +1,262 @@
+"""Trains whole populations: members with the same program share it, side by side on every device.
+
+A lane holds some members on each device, a `vmap` narrow enough that what it touches stays in cache. It runs
+until the next moment at which a member of it can end; then members that have ended leave their slot and
+waiting ones take it, each with its own step counter, so early stopping saves time. One lane computes while
+the host looks after the other.
+"""
+
+import collections
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from overfit import base
+from overfit.train import step
+from overfit.train.engine import lane as lane_lib
+from overfit.train.engine import layout as layouts
+from overfit.train.engine import parallel, program
+
+MOST_EXAMPLES = 65_535  # of `keys.shuffled`
+
+
+class Member(NamedTuple):
+    """One net to train.
+
+    Attributes:
+        recipe: what shapes its program.
+        hyper: its numbers.
+        seed: of all its randomness, 0 to 2^32 - 1; members of different arms with one seed share a replicate.
+        train: `[n]` indices of its training examples.
+        validation: `[v]` indices held out; empty: the last weights are kept.
+        restore_best: keep the weights of the best evaluation instead of the last ones.
+        stop_at: steps after which it ends, where that is not `hyper.steps`.
+    """
+
+    recipe: base.Recipe
+    hyper: base.Hyper
+    seed: int
+    train: np.ndarray
+    validation: np.ndarray
+    restore_best: bool = True
+    stop_at: float | None = None
+
+    @property
+    def limit(self) -> float:
+        return (self.hyper.steps or 0) if self.stop_at is None else self.stop_at
+
+
+class Trained(NamedTuple):
+    """What became of a member.
+
+    Attributes:
+        variables: `{'params', 'batch_stats'}` of the kept weights, or `None` where not asked for.
+        moments: standardisation of its inputs.
+        error: validation error at the kept weights, a fraction (NaN without validation examples).
+        loss: mean validation cross-entropy there, nats.
+        best_step: the step of the kept weights.
+        steps: steps done.
+        finite: False: the loss became NaN or infinite, and the member was stopped there.
+        curve: `[evaluations, 5]`: step, training loss and error (means since the last evaluation),
+            validation loss and error (NaN without validation examples).
+    """
+
+    variables: Any
+    moments: base.Moments
+    error: float
+    loss: float
+    best_step: int
+    steps: int
+    finite: bool
+    curve: np.ndarray
+
+
+def train(
+    members: Sequence[Member],
+    examples: base.Examples,
+    *,
+    eval_every: int = 50,
+    capacity: tuple[int, int] | None = None,
+    keep_variables: bool = True,
+    layout: layouts.Layout | None = None,
+    compact: bool = True,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Trained]:
+    """Trains members, in as few programs as their recipes and fields of `Hyper` allow.
+
+    Args:
+        members: any mixture of recipes; a member's result does not depend on its company.
+        examples: the labelled pool that the members' indices point into.
+        eval_every: steps between evaluations; a member's steps are rounded up to a multiple, at least one.
+        capacity: least room for (training, validation) indices; calls with the same capacity share
+            their compiled programs.
+        keep_variables: return the kept weights.
+        layout: members on the devices; by default chosen by `layout.choose`.
+        compact: members that have ended make room at once; else when all of their lane have.
+        progress: called with (member-steps done since the last call, members finished since).
+
+    Returns:
+        One `Trained` a member, in order.
+
+    Raises:
+        ValueError: a member without training examples, or with more than 65,535, or without an end.
+    """
+    for member in members:
+        if not 0 < len(member.train) <= MOST_EXAMPLES:
+            raise ValueError(
+                f'a member has {len(member.train)} training examples; between 1 and {MOST_EXAMPLES} work'
+            )
+        judged = member.restore_best and len(member.validation)
+        if not (np.isfinite(member.limit) or (judged and member.hyper.patience)):
+            raise ValueError(
+                f'a member of {member.limit} steps would never end: give a number of steps, or patience with '
+                'validation examples and restore_best'
+            )
+    room = tuple(
+        max([len(getattr(m, name)) for m in members] + [least, 1])
+        for name, least in zip(('train', 'validation'), capacity or (1, 1), strict=True)
+    )
+    groups = collections.defaultdict(list)
+    for number, member in enumerate(members):
+        groups[structure(member.recipe)].append(number)
+    results = [None] * len(members)
+    measured = functools.cache(lambda rows: step.moments_of(examples.x[list(rows)], examples.kind))
+    data = None
+    for recipe, numbers in groups.items():
+        fields = fields_of(members[n].hyper for n in numbers)
+        group = [members[n]._replace(hyper=filled(members[n].hyper, fields)) for n in numbers]
+        where = layout or layouts.choose(recipe, examples, len(group))
+        if data is None or len(data[0]) != where.devices:
+            data = parallel.replicate((examples.x, examples.y), where.devices)
+        moments = [measured(tuple(m.train.tolist())) for m in group]
+        jobs = _packed(group, moments, room)
+        slots = where.devices * where.width
+        lanes = [
+            lane_lib.Lane(recipe, where, data, group, jobs, eval_every)
+            for _ in range(min(where.lanes, -(-len(group) // slots)))
+        ]
+        curves, kept = _run(group, lanes, eval_every, keep_variables, compact, progress)
+        trained = [_trained(*one) for one in zip(group, moments, kept, curves, strict=True)]
+        for number, one in zip(numbers, trained, strict=True):
+            results[number] = one
+    return results
+
+
+def structure(recipe: base.Recipe) -> base.Recipe:
+    """What decides about the program of a recipe: all of it but the initializer."""
+    return recipe._replace(initializer=None)
+
+
+def fields_of(hypers: Iterable[base.Hyper]) -> set[str]:
+    """Fields that one of these settings has."""
+    return {f for hyper in hypers for f, value in hyper._asdict().items() if value is not None}
+
+
+def filled(hyper: base.Hyper, fields: Iterable[str]) -> base.Hyper:
+    """The same setting with all of these fields, 0 where absent: then it shares the others' program."""
+    return hyper._replace(**{f: 0.0 for f in fields if getattr(hyper, f) is None})
+
+
+def _run(members, lanes, eval_every, keep_variables, compact, progress):
+    """Runs members through lanes; returns their records, and the weights kept."""
+    waiting, running = collections.deque(range(len(members))), collections.deque()
+    curves = [[] for _ in members]
+    kept = [None] * len(members)
+    while True:
+        for lane in lanes:
+            if lane.running:
+                continue
+            if compact or not len(lane.active):
+                lane.admit(waiting)
+            if compact and not waiting and _make_room(lane, lanes):
+                continue
+            if len(lane.active):
+                inside = lane.occupant[lane.active]
+                lane.dispatch(min(_evaluations_due(members[n], curves[n], eval_every) for n in inside))
+                running.append(lane)
+        if not running:
+            break
+        lane = running.popleft()
+        records, finished, done = lane.collect(), [], 0
+        for slot in lane.active:
+            curve = curves[lane.occupant[slot]]
+            before = len(curve)
+            if _take(curve, records[slot]):
+                finished.append(slot)
+            done += (len(curve) - before) * eval_every
+        if keep_variables:
+            for slot, variables in zip(finished, lane.kept(finished) if finished else [], strict=True):
+                kept[lane.occupant[slot]] = variables
+        lane.release(finished)
+        if progress is not None:
+            progress(done, len(finished))
+    return curves, kept
+
+
+def _make_room(lane, lanes):
+    """Where the members of two lanes fit into one, moves them together; says whether `lane` is to wait."""
+    for other in lanes:
+        both = len(lane.active) + len(other.active)
+        if other is lane or not len(lane.active) or not len(other.active) or both > len(lane.occupant):
+            continue
+        if other.running:
+            return True
+        other.adopt(lane)
+        return True
+    return False
+
+
+def _evaluations_due(member, curve, eval_every):
+    """Evaluations before which a member cannot end."""
+    done = curve[-1].step if curve else 0
+    due = np.ceil((member.limit - done) / eval_every)
+    if member.hyper.patience:
+        waited = (done - max(curve[-1].best_step, 0)) / eval_every if curve else 0
+        due = min(due, np.ceil(member.hyper.patience - waited))
+    return int(np.clip(due, 1, program.MOST_EVALUATIONS))
+
+
+def _take(curve, records):
+    """Appends a member's records up to its end; says whether it has ended."""
+    for record in map(program.Record._make, records):
+        curve.append(record)
+        if record.stopped:
+            return True
+    return False
+
+
+def _packed(members, moments, room):
+    """Jobs of members, `[members, ...]`, index arrays padded to their room."""
+
+    def padded(rows, size):
+        return np.pad(np.asarray(rows, np.int32), (0, size - len(rows)))
+
+    return program.pack(
+        program.Job(
+            seed=np.array([m.seed for m in members], np.uint32),
+            hyper=jax.tree.map(lambda *a: np.array(a, np.float32), *[m.hyper for m in members]),
+            moments=jax.tree.map(lambda *a: np.stack(a), *moments),
+            train=np.stack([padded(m.train, room[0]) for m in members]),
+            count=np.array([len(m.train) for m in members], np.uint32),
+            validation=np.stack([padded(m.validation, room[1]) for m in members]),
+            validation_count=np.array([len(m.validation) for m in members], np.int32),
+            restore_best=np.array([m.restore_best for m in members], np.int32),
+            limit=np.array([m.limit for m in members], np.float32),
+        )
+    )
+
+
+def _trained(member, moments, variables, curve):
+    last = curve[-1]
+    steps, best_step = int(last.step), int(last.best_step)
+    rows = np.array([record[:5] for record in curve])
+    if not len(member.validation):
+        rows[:, 3:] = np.nan
+    error = loss = float('nan')
+    best = [record for record in curve if record.step == best_step]
+    if best and len(member.validation):
+        loss, error = float(best[0].loss), float(best[0].error)
+    return Trained(variables, moments, error, loss, best_step, steps, bool(last.finite), rows)

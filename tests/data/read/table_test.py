@@ -1,0 +1,190 @@
+"""Tables: what each column becomes, from training rows alone, and what is refused."""
+
+import pathlib
+import tempfile
+
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from overfit.data import load
+from overfit.data.read import table
+
+LEARNED = (
+    table.Column('a', None, 7.0),
+    table.Column('c', ('blue', 'missing', 'red')),
+    table.Column('b', None, 2.5, True),
+)
+
+
+class TableTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.path = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()), 'own.csv')
+
+    def load(self, text, *, encoding='utf-8', **options):
+        self.path.write_text(text, encoding)
+        return load.load(str(self.path), **options)
+
+    def refuses(self, pattern, text, **options):
+        with self.assertRaisesRegex(ValueError, pattern) as caught:
+            self.load(text, **options)
+        self.assertNotRegex(str(caught.exception), r'\n|[.?] [A-Z]')
+
+    @parameterized.named_parameters(
+        ('comma', ',', 'utf-8'),
+        ('semicolon', ';', 'utf-8'),
+        ('tab', '\t', 'utf-8'),
+        ('bom', ',', 'utf-8-sig'),
+    )
+    def test_numbers(self, delimiter, encoding):
+        rows = [(f'{i / 4}', f'"{i * i}"', 'cat' if i % 2 else 'dog') for i in range(20)]
+        text = '\r\n'.join(delimiter.join(row) for row in [('a', 'b', 'class'), *rows]) + '\r\n\r\n'
+        data = self.load(text, encoding=encoding)
+        self.assertEqual((data.train.classes, data.train.kind), (('cat', 'dog'), 'vector'))
+        self.assertEqual((len(data.train.y), len(data.test)), (14, 6))
+        self.assertEqual(data.how, 'held out 30 % at random, stratified, seed 0')
+        for x, y in ((data.train.x, data.train.y), (data.test.x, data.test.reveal())):
+            i = x[:, 0] * 4
+            np.testing.assert_array_equal(x[:, 1], i * i)
+            np.testing.assert_array_equal(y, np.where(i % 2, 0, 1))
+        self.assertEqual(data.notes, ('label: column class; 2 columns became 2 numbers',))
+
+    def test_missing_numbers_become_the_median_of_training_rows(self):
+        values = [float(i * i) for i in range(30)]
+        gaps = {3: '', 11: 'NA', 17: '?', 20: 'NaN'}
+        rows = [f'{i * 3},{gaps.get(i, value)},{i % 2}' for i, value in enumerate(values)]
+        data = self.load('\n'.join(['a,b,y', *rows]))
+        i = np.concatenate([data.train.x, data.test.x])[:, 0] / 3
+        known = sorted(values[int(j)] for j in data.train.x[:, 0] / 3 if int(j) not in gaps)
+        median = (known[(len(known) - 1) // 2] + known[len(known) // 2]) / 2
+        for row, j in zip(np.concatenate([data.train.x, data.test.x]), i, strict=True):
+            expected = (median, 1) if int(j) in gaps else (values[int(j)], 0)
+            self.assertEqual(tuple(row[1:]), expected)
+        self.assertIn(f'column b: 4 missing values became the median {median:g} and a mark', data.notes)
+
+    def test_categories(self):
+        colours = ['red', 'green', '', 'blue, dark']
+        rows = [f'{i * 3},"{colours[i % 4]}",{"ab"[i % 2]}' for i in range(40)]
+        data = self.load('\n'.join(['a,colour,label', *rows]))
+        self.assertEqual(data.train.x.shape[1], 5)
+        for row in (*data.train.x, *data.test.x):
+            value = colours[int(row[0] / 3) % 4] or 'missing'
+            expected = [value == name for name in ('blue, dark', 'green', 'missing', 'red')]
+            self.assertEqual(row[1:].tolist(), expected)
+        self.assertIn('column colour: 4 categories', data.notes)
+
+    def test_a_category_of_the_test_set_alone_is_all_zeros(self):
+        plain = self.load('\n'.join(['a,c,y', *(f'{i * 3},k{i % 2},{i % 2}' for i in range(20))]))
+        held = int(plain.test.x[0, 0] / 3)
+        rows = [f'{i * 3},{"rare" if i == held else f"k{i % 2}"},{i % 2}' for i in range(20)]
+        data = self.load('\n'.join(['a,c,y', *rows]))
+        self.assertEqual(data.test.x[0].tolist(), [held * 3, 0, 0])
+
+    def test_a_gap_of_the_test_set_alone_has_no_mark(self):
+        plain = self.load('\n'.join(['a,b,y', *(f'{i * 3},{i % 5},{i % 2}' for i in range(20))]))
+        held = int(plain.test.x[0, 0] / 3)
+        rows = [f'{i * 3},{"" if i == held else i % 5},{i % 2}' for i in range(20)]
+        data = self.load('\n'.join(['a,b,y', *rows]))
+        median = sorted(plain.train.x[:, 1])[6:8]
+        self.assertEqual(data.test.x[0].tolist(), [held * 3, sum(median) / 2])
+        self.assertIn(f'column b: 1 missing values became the median {sum(median) / 2:g}', data.notes)
+
+    def test_what_is_learned_goes_with_the_examples(self):
+        rows = [f'{i * i},,{"uv"[i % 2]},{"" if i % 2 else 2},{i % 3}' for i in range(33)]
+        data = self.load('\n'.join(['a,void,c,b,y', *rows]))
+        a = sorted(data.train.x[:, 0].tolist())
+        median = (a[(len(a) - 1) // 2] + a[len(a) // 2]) / 2
+        self.assertEqual(
+            data.train.columns,
+            (
+                table.Column('a', None, median, False),
+                table.Column('c', ('u', 'v')),
+                table.Column('b', None, 2.0, True),
+            ),
+        )
+
+    def inputs(self, text):
+        self.path.write_text(text, 'utf-8')
+        return table.read_inputs(self.path, LEARNED).tolist()
+
+    @parameterized.named_parameters(
+        ('other_order', 'c;more;b;a;y\nred;?;1,5;2;0\nnew;;NA;-1,25;1\n;x;3;;\n'),
+        ('order', 'a\tb\tc\n2\t1.5\tred\n-1.25\t\tnew\nnull\t3\t\n'),
+    )
+    def test_inputs_of_another_table(self, text):
+        expected = [[2, 0, 0, 1, 1.5, 0], [-1.25, 0, 0, 0, 2.5, 1], [7, 0, 1, 0, 3, 0]]
+        self.assertEqual(self.inputs(text), expected)
+
+    @parameterized.named_parameters(
+        ('absent', 'c,y\nred,1\n', 'own.csv has no column "a", "b": give it the columns'),
+        ('text', 'a,b,c\n1,2,red\n3,four,red\n', 'own.csv: column b holds "four" in row 2: give finite'),
+        ('infinite', 'a,b,c\n1e39,2,red\n', 'column a holds "1e39" in row 1: give finite numbers'),
+        ('no_rows', 'a,b,c\n', 'no rows'),
+    )
+    def test_refuses_inputs(self, text, pattern):
+        with self.assertRaisesRegex(ValueError, pattern):
+            self.inputs(text)
+
+    def test_refuses_a_missing_file(self):
+        with self.assertRaisesRegex(ValueError, r'own.csv cannot be read \(No such file or directory\)'):
+            table.read_inputs(self.path, LEARNED)
+
+    def test_label_option_numbers_and_order(self):
+        rows = [f'{i * 3},{i % 2},{(2, 10, 1)[i % 3]}' for i in range(30)]
+        data = self.load('\n'.join(['a,y,size', *rows]), label='size')
+        self.assertEqual(data.train.classes, ('1', '2', '10'))
+        self.assertEqual(data.train.x.shape[1], 2)
+
+    def test_notes(self):
+        rows = [f'{i},{i},{"x" if i == 5 else i % 3},,{i % 2}' for i in range(20)]
+        data = self.load('\n'.join([',id,code,void,y', *rows]))
+        self.assertEqual(
+            data.notes,
+            (
+                'label: column y; 3 columns became 5 numbers',
+                'the column without a name was left out',
+                'column id counts the rows: remove it if that is all it does',
+                'column code: 4 categories, though 19 rows hold numbers (one that does not: "x")',
+                'column void was left out: it has no values',
+            ),
+        )
+
+    def test_decimal_commas(self):
+        data = self.load('\n'.join(['a;y', *(f'{i},5;{i % 2}' for i in range(20))]))
+        both = np.concatenate([data.train.x, data.test.x])[:, 0]
+        self.assertEqual(sorted(both.tolist()), [i + 0.5 for i in range(20)])
+        self.assertIn('decimal commas were read as decimal points', data.notes)
+
+    @parameterized.named_parameters(
+        ('no_label', 'a,b\n1,2\n', {}, 'which column is the label with --label=column; it has a, b'),
+        ('two_labels', 'a,class,y\n1,2,3\n', {}, 'which column is the label'),
+        ('wrong_label', 'a,species\n1,2\n', {'label': 'specis'}, 'no column "specis".*did you mean species'),
+        ('far_label', 'a,species\n1,2\n', {'label': 'zzz'}, 'no column "zzz".*it has a, species'),
+        ('empty', '', {}, 'is empty'),
+        ('no_rows', 'a,y\n', {}, 'no rows'),
+        ('no_header', '1,2\n3,4\n', {}, 'starts with numbers: add a first line'),
+        ('same_name', 'a,a,y\n1,2,3\n', {}, 'two columns named "a"'),
+        ('ragged', 'a,y\n1,2\n\n1,2,3\n', {}, 'line 4: 3 cells, but the header names 2'),
+        ('label_alone', 'y\n' + '0\n1\n' * 5, {}, 'no column but the label y'),
+        ('label_gap', 'a,y\n1,\n2,1\n', {}, r'label column y is empty in 1 rows \(first in row 1\)'),
+        ('regression', 'a,y\n1,0.5\n2,1\n', {}, 'holds 0.5, but labels are whole numbers or names'),
+        ('infinite', 'a,y\n' + 'inf,0\n1,1\n' * 5, {}, 'column a holds "inf" in row 1'),
+        ('plus_nan', 'a,y\n' + '2,0\n+nan,1\n' * 5, {}, 'column a holds "\\+nan" in row 2'),
+        ('one_class', 'a,y\n' + '1,0\n' * 5, {}, 'only one class, 0'),
+        ('rare', 'a,y\n' + '1,0\n2,1\n' * 5 + '3,2\n', {}, 'class 2 has 1 example, but 3 are needed'),
+    )
+    def test_refuses(self, text, options, pattern):
+        self.refuses(pattern, text, **options)
+
+    def test_refuses_free_text(self):
+        rows = '\n'.join(f'word{i},{i % 2}' for i in range(100))
+        self.refuses(r'column a is not numeric \("word0"\) and has 70 different values', 'a,y\n' + rows)
+
+    def test_refuses_other_encodings(self):
+        self.path.write_bytes('a,y\nä,1\n'.encode('latin-1'))
+        with self.assertRaisesRegex(ValueError, 'not UTF-8'):
+            load.load(str(self.path))
+
+
+if __name__ == '__main__':
+    absltest.main()
