@@ -1,116 +1,99 @@
-"""The types that every room shares: what a batch, a model's output, a recipe and a hyperparameter are.
+"""The types that every room shares: a batch, a model's output, the numbers of a net, the slots of a recipe.
 
 A number is traced, a shape or a function is static, absent is `None`. `Hyper` holds the numbers: an
 axis along which a population varies without recompiling. `Recipe` holds what shapes the compiled
-program. Members with the same recipe and the same fields of `Hyper` train together.
+program: a slot for every place of a train step at which a technique can act. Nets with the same recipe
+and the same numbers given (whatever their values) train together.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 import optax
+from flax import core
 
 Array = jax.Array | np.ndarray
 Number = float | jax.Array | None
+Key = jax.Array
 Params = Any
+Variables = Mapping[str, Params]
+
+
+class Mixed(NamedTuple):
+    """A second label of every example, where two examples were mixed into one (mixup, CutMix).
+
+    Attributes:
+        y: `[B]` int32, class of the other example.
+        share: `[B]` float32, share of the first label `Batch.y`, 0.5 to 1; the rest is the second's.
+    """
+
+    y: Array
+    share: Array
 
 
 class Batch(NamedTuple):
     """Labelled examples.
 
     Attributes:
-        x: `[B, ...]`, inputs as stored (`uint8` 0..255 for images) or as floats.
+        x: `[B, ...]`, inputs as stored (`uint8` 0..255 for images, whole numbers for tokens) or as floats.
         y: `[B]` int32, class of each, in `[0, classes)`.
         weight: `[B]` float32 of 0 or 1; 0 marks padding. `None`: every example counts.
+        mixed: second labels; `None`: every example has one label.
     """
 
     x: Array
     y: Array
     weight: Array | None = None
+    mixed: Mixed | None = None
 
 
 class Outputs(NamedTuple):
     """What a model returns, so that any loss can reach the bottleneck.
 
     Attributes:
-        features: `[B, F]` float32, input of the last layer.
-        logits: `[B, classes]` float32.
+        features: `[B, F]` floats, input of the last layer.
+        logits: `[B, classes]` floats.
     """
 
     features: Array
     logits: Array
 
 
-class Moments(NamedTuple):
-    """How raw inputs become a model's inputs: `(x - mean) / scale`; from training examples only.
-
-    Attributes:
-        mean: `[C]` float32, over all axes but the last (a channel of an image, a column of a table).
-        scale: `[C]` float32, standard deviation likewise, for images one value for all channels; never 0.
-        fill: `[C]` float32, raw value that stands outside an image's border.
-    """
-
-    mean: Array
-    scale: Array
-    fill: Array
-
-
-class Field(NamedTuple):
-    """Documentation and search range of one field of `Hyper`.
-
-    Attributes:
-        about: what the number is, its unit, and what 0 means.
-        low: lower end of the default search range.
-        high: upper end.
-        scale: `'log'` or `'linear'`: the scale on which trials spread evenly.
-    """
-
-    about: str
-    low: float
-    high: float
-    scale: str
-
-
-FIELDS = {
-    'learning_rate': Field('step size of the optimizer', 3e-3, 1.0, 'log'),
-    'steps': Field('training steps; what the schedules count against', 200, 2000, 'log'),
-    'momentum': Field('SGD: heavy-ball momentum; Adam family: beta 1', 0.5, 0.99, 'linear'),
-    'warmup': Field('fraction of the steps in which the rate rises linearly', 0.02, 0.3, 'linear'),
-    'cosine': Field('share of the rate that a half cosine takes away by the end', 0.5, 1.0, 'linear'),
-    'exponential': Field('rate falls as exp(-exponential * progress)', 1.0, 6.0, 'linear'),
-    'inverse_time': Field('rate falls as 1 / (1 + inverse_time * progress)', 1.0, 30.0, 'log'),
-    'step_decay': Field('share of the rate taken away at each third of the steps', 0.3, 0.9, 'linear'),
-    'weight_decay': Field(
-        'decoupled decay: weights shrink by learning_rate * weight_decay a step', 1e-4, 0.3, 'log'
-    ),
-    'l1': Field('factor of sum |w| in the loss', 1e-6, 1e-2, 'log'),
-    'l2': Field('factor of sum w^2 / 2 in the loss', 1e-5, 1e-1, 'log'),
-    'max_norm': Field("bound on the 2-norm of a unit's incoming weights; 0 is no bound", 0.5, 4.0, 'log'),
-    'dropout': Field('probability that a hidden unit is dropped', 0.1, 0.6, 'linear'),
-    'input_dropout': Field('probability that an input is dropped', 0.05, 0.3, 'linear'),
-    'label_smoothing': Field('probability mass spread over all classes', 0.02, 0.3, 'log'),
-    'center_weight': Field('factor of the center loss', 1e-3, 1.0, 'log'),
-    'center_rate': Field('share of the way that centers move to their class a step', 0.1, 0.9, 'linear'),
-    'init_log2_scale': Field('initial weights are multiplied by 2 to this power', -3.0, 1.0, 'linear'),
-    'shift': Field("largest shift, as a fraction of the image's side", 0.03, 0.2, 'linear'),
-    'zoom': Field('largest relative change of size (a crop where it enlarges)', 0.03, 0.3, 'linear'),
-    'rotate': Field('largest rotation, radians', 0.05, 0.4, 'linear'),
-    'flip': Field('probability of a left-right mirror image', 0.2, 0.5, 'linear'),
-    'brightness': Field(
-        "largest change of brightness, in standard deviations of the set's pixels", 0.1, 1.0, 'linear'
-    ),
-    'contrast': Field('largest relative change of contrast', 0.1, 0.7, 'linear'),
-    'noise': Field('standard deviation of Gaussian noise on standardised inputs', 0.02, 0.5, 'log'),
-    'patience': Field('evaluations without improvement before a member stops; 0 never', 4, 20, 'log'),
-}
-
-
 class Hyper(NamedTuple):
-    """The numbers of one member; `FIELDS` documents each, with its unit and search range.
+    """The numbers of one net.
 
     For every field `None` means absent: the same result as 0, and nothing in the compiled program.
+
+    Attributes:
+        learning_rate: step size of the optimizer.
+        steps: training steps; what the schedules count against.
+        momentum: SGD: heavy-ball momentum; Adam family: beta 1; in [0, 1).
+        warmup: fraction of the steps in which the rate rises linearly.
+        cosine: share of the rate that a half cosine takes away by the end.
+        exponential: the rate falls as `exp(-exponential * progress)`.
+        inverse_time: the rate falls as `1 / (1 + inverse_time * progress)`.
+        step_decay: share of the rate taken away at each third of the steps.
+        weight_decay: decoupled decay: weights shrink by `learning_rate * weight_decay` a step.
+        l1: factor of `sum |w|` in the loss.
+        l2: factor of `sum w^2 / 2` in the loss.
+        max_norm: bound on the 2-norm of a unit's incoming weights; 0 is no bound.
+        dropout: probability that a hidden unit is dropped, in [0, 1).
+        input_dropout: probability that an input is dropped, in [0, 1).
+        label_smoothing: probability mass spread over all classes, in [0, 1].
+        center_weight: factor of the center loss.
+        center_rate: share of the way that centers move to their class a step, in [0, 1].
+        init_log2_scale: initial kernels are multiplied by 2 to this power.
+        shift: largest shift, as a fraction of the image's side.
+        zoom: largest relative change of size (a crop where it enlarges).
+        rotate: largest rotation, radians.
+        flip: probability of a left-right mirror image.
+        brightness: largest change of brightness, in standard deviations of the set's pixels.
+        contrast: largest relative change of contrast.
+        noise: standard deviation of Gaussian noise on standardised inputs.
+        patience: evaluations without improvement before a net stops; 0 never.
+        own: numbers of techniques that are not part of this package, by name.
     """
 
     learning_rate: Number = None
@@ -139,97 +122,208 @@ class Hyper(NamedTuple):
     contrast: Number = None
     noise: Number = None
     patience: Number = None
+    own: Mapping[str, Number] = core.FrozenDict()
+
+    @classmethod
+    def of(cls, **numbers: Number) -> 'Hyper':
+        """Makes a hyper of numbers by name; names that are no field go to `own`.
+
+        >>> Hyper.of(learning_rate=0.1, ring=0.3).own['ring']
+        0.3
+        """
+        return cls().with_numbers(**numbers)
+
+    def with_numbers(self, **numbers: Number) -> 'Hyper':
+        """The same numbers but for those given, whether fields or own; `None` makes one absent."""
+        known = {name: value for name, value in numbers.items() if name in NAMES}
+        own = {**self.own, **{name: value for name, value in numbers.items() if name not in NAMES}}
+        own = {name: own[name] for name in sorted(own) if own[name] is not None}
+        return self._replace(**known, own=core.FrozenDict(own))
+
+    def numbers(self) -> dict[str, Number]:
+        """The numbers that are given, fields and own alike, by name."""
+        fields = {name: getattr(self, name) for name in NAMES}
+        return {name: value for name, value in (fields | dict(self.own)).items() if value is not None}
 
 
-class Loss(NamedTuple):
-    """A loss as a pair of pure functions; a stateless one carries `()`.
-
-    Attributes:
-        init: `(classes, features) -> state`.
-        apply: `(state, outputs, batch, hyper, axis_name) -> (value, state)`; `value` is the mean over
-            the batch (weighted by `batch.weight` where present), a scalar.
-    """
-
-    init: Callable[[int, int], Any]
-    apply: Callable[..., tuple[Array, Any]]
+NAMES = Hyper._fields[:-1]  # of the numbers that the package knows
 
 
 class Activation(NamedTuple):
     """A nonlinearity.
 
     Attributes:
+        name: in tables and in saved models.
         apply: `[..., pieces * width] -> [..., width]`.
         pieces: pre-activations a unit needs (1, or k for maxout).
     """
 
+    name: str
     apply: Callable[[Array], Array]
     pieces: int = 1
 
 
+class Loss(NamedTuple):
+    """A loss as a pair of pure functions; a stateless one carries `()`.
+
+    The train step calls `apply` once for each batch (twice where labels are mixed, once for each label),
+    averages the values over the examples that count, and keeps the state. In evaluation only `init`'s
+    state, as training left it, is seen, by the recipe's `predict`.
+
+    Attributes:
+        init: `(classes, features) -> state`, both whole numbers.
+        apply: `(key, state, outputs, batch, hyper, axis_name) -> (values, state)`: `values` `[B]`, one for
+            each example, lower is better. A loss that draws uses `key`. Where the batch lies in shards over
+            `axis_name` (else `None`), a loss of pairs gathers features and labels with
+            `jax.lax.all_gather`, and a state sums with `psum`, so that the result is that of the whole batch.
+        name: in tables.
+    """
+
+    init: Callable[[int, int], Any]
+    apply: Callable[[Key, Any, Outputs, Batch, Hyper, str | None], tuple[Array, Any]]
+    name: str = 'own loss'
+
+
+class Given(NamedTuple):
+    """Weights that are known beforehand, hashed by identity so that a recipe can hold them.
+
+    Attributes:
+        variables: tree of arrays, whole or a part of the model's.
+    """
+
+    variables: Variables
+
+    __hash__ = object.__hash__
+    __eq__ = object.__eq__
+
+
+class Start(NamedTuple):
+    """How a net begins.
+
+    Attributes:
+        draw: `(key, model, example, log2_scale, given) -> variables`, all collections that the model has:
+            `example` is the shape and type of one prepared input (`[1, ...]`), `log2_scale` multiplies what
+            is drawn by 2 to this power, `given` are the variables of the next field, or `None`.
+        given: arrays, arguments of the compiled program rather than constants in it.
+        inputs: statistics of the inputs with which those weights were trained; `None`: those of the net's
+            own training examples.
+        name: in tables.
+    """
+
+    draw: Callable[..., Variables]
+    given: Given | None = None
+    inputs: Any = None
+    name: str = 'own start'
+
+
+class Average(NamedTuple):
+    """Weights that are evaluated, kept and saved in place of those that are trained (EMA, SWA).
+
+    Attributes:
+        init: `(params) -> average`.
+        update: `(average, params, progress, hyper) -> average`, after every step; `progress` is the share
+            of `hyper.steps` done, in (0, 1].
+        weights: `(average, params) -> params`, what is evaluated.
+        refresh: training batches over which batch statistics are measured anew for these weights, 0: the
+            trained net's own are taken.
+        name: in tables.
+    """
+
+    init: Callable[[Params], Any]
+    update: Callable[[Any, Params, Array, Hyper], Any]
+    weights: Callable[[Any, Params], Params]
+    refresh: int = 0
+    name: str = 'own average'
+
+
 Initializer = Callable[..., Array]  # (key, shape, dtype) -> array, as flax's
-Optimizer = Callable[
-    [Hyper, Any], optax.GradientTransformation
-]  # (hyper, learning rate now) -> transformation
-Augment = Callable[..., Array]  # (key, x, hyper, moments) -> x, all `[B, ...]`
+Optimizer = Callable[[Hyper, Number], optax.GradientTransformation]  # (hyper, learning rate of the step)
+Augment = Callable[[Key, Batch, Hyper, Any], Batch]  # (key, batch, hyper, inputs), the same batch size
+# (key of the net, step, labels `[room]`, count, batch size) -> `[batch size]` positions below `count`
+Sampler = Callable[[Key, Array, Array, Array, int], Array]
+# (objective: params -> (loss, aux), params, hyper, axis_name) -> ((loss, aux), gradient)
+Gradient = Callable[[Callable[[Params], tuple[Array, Any]], Params, Hyper, str | None], Any]
+Predict = Callable[[Outputs, Any], Array]  # (outputs, loss state) -> `[B, classes]` log-probabilities
+Prepare = Callable[[Array, Any], Array]  # (x `[B, ...]` raw, inputs) -> the model's inputs
+Trained = Callable[[tuple[str, ...]], bool]  # (path of a variable within its collection) -> is it trained?
 
 
 class Recipe(NamedTuple):
-    """What shapes a member's program; hashable. Equal recipes share one compilation.
+    """What shapes a net's program: a value for every place of a train step; hashable.
+
+    Equal recipes share one compilation; those that differ in `start` alone share it too.
 
     Attributes:
-        model: a linen module, `(x, train, dropout, input_dropout) -> Outputs`.
+        model: a linen module, `(x, *, train, dropout, input_dropout) -> Outputs`.
         loss: see `Loss`.
-        optimizer: see `overfit.train.optimizers`.
-        initializer: draws every kernel.
-        augment: applied in order to each training batch.
+        optimizer: `(hyper, learning_rate) -> optax.GradientTransformation`, see `overfit.train.optimizers`.
+        start: initial variables, see `overfit.train.start`.
+        augment: applied in order to each training batch before its inputs are prepared.
         batch_size: examples a step.
+        sampler: which examples make a batch; `None`: `data.sampling.epochs`, each once an epoch.
+        gradient: how the objective's gradient is taken; `None`: at the weights (SAM takes it nearby).
+        average: weights evaluated in place of the trained ones; `None`: the trained ones.
+        trained: which variables are trained; the others receive no update, decay, penalty or bound, and
+            their running statistics stay. `None`: all are.
+        predict: what predicts; `None`: the logits' softmax.
+        prepare: how raw inputs become the model's; `None`: `data.kinds.standardise`.
     """
 
     model: Any
     loss: Loss
     optimizer: Optimizer
-    initializer: Initializer
+    start: Start
     augment: tuple[Augment, ...] = ()
     batch_size: int = 32
+    sampler: Sampler | None = None
+    gradient: Gradient | None = None
+    average: Average | None = None
+    trained: Trained | None = None
+    predict: Predict | None = None
+    prepare: Prepare | None = None
 
 
 class State(NamedTuple):
-    """All that one member carries from step to step.
+    """All that one net carries from step to step.
 
     Attributes:
         step: int32 scalar, steps done.
-        key: PRNG key of the member; randomness of a step is `fold_in(key, step)`.
-        params: trainable weights.
-        batch_stats: running statistics of batch normalisation, `{}` without.
+        key: PRNG key of the net; randomness of a step is `fold_in(key, step)`.
+        params: weights.
+        collections: the model's other variables, by collection (`batch_stats`: running statistics of batch
+            normalisation), `{}` without.
         opt_state: the optimizer's.
         loss_state: the loss's (centers).
-        moments: standardisation of the inputs.
+        average: see `Average`; `None` without.
+        inputs: statistics of the inputs, as the kind of the data measures them.
     """
 
     step: Array
     key: Array
     params: Params
-    batch_stats: Params
+    collections: Mapping[str, Params]
     opt_state: Any
     loss_state: Any
-    moments: Moments
+    average: Any
+    inputs: Any
 
 
 class Examples(NamedTuple):
     """Labelled examples on the host, with what is known of them.
 
     Attributes:
-        x: `[N, ...]`, `uint8` for images, float32 otherwise.
+        x: `[N, ...]`, `uint8` for images of whole values 0..255, else a plain type.
         y: `[N]` int32.
         classes: names, in the order of the labels.
-        kind: `'image'` (`x` is `[N, H, W, C]`) or `'vector'` (`[N, F]`).
-        whole: the labels were whole numbers, not names; `classes` then spells them.
-        columns: how the columns of a table became `x` (`data.table.Column`s); empty for other data.
+        kind: see `overfit.data.kinds.Kind`.
+        integer_labels: the labels were whole numbers; `classes` then holds them as text.
+        reading: what the reader did that a saved model must do again with what it is given, plain enough
+            for JSON; whoever made the kind says what is in it.
     """
 
     x: np.ndarray
     y: np.ndarray
     classes: tuple[str, ...]
-    kind: str
-    whole: bool = False
-    columns: tuple = ()
+    kind: Any
+    integer_labels: bool = False
+    reading: Mapping[str, Any] = core.FrozenDict()
