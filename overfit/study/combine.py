@@ -6,9 +6,11 @@ from typing import NamedTuple
 import numpy as np
 
 from overfit import base
-from overfit.study import search, spaces, techniques
+from overfit.study import baselines, search, spaces
+from overfit.study.arms import Baseline, Technique, arm_of
+from overfit.study.protocol import Protocol
 
-# Fields that cost a program next to nothing where they are 0: while combining they are always present,
+# Numbers that cost a program next to nothing where they are 0: while combining they are always present,
 # so that what is tried next seldom needs another compilation.
 CHEAP = (
     'momentum',
@@ -34,94 +36,123 @@ class Effort(NamedTuple):
     trials: int
 
 
+class Move(NamedTuple):
+    """A technique to be added to the combination, or to be left out of it.
+
+    Attributes:
+        single: the technique's own arm, tuned.
+        add: or leave it out.
+    """
+
+    single: search.Tuned
+    add: bool
+
+    @property
+    def technique(self) -> Technique:
+        return self.single.arm.techniques[0]
+
+
 def combine(
     tuned: Sequence[search.Tuned],
-    baseline: search.Tuned,
-    recipe: base.Recipe,
+    baseline: Baseline,
+    textbook: Sequence[Technique],
     pool: base.Examples,
     labelled: np.ndarray,
-    protocol: search.Protocol,
+    protocol: Protocol,
     effort: Effort,
     *,
     progress: Callable[[int, int], None] | None = None,
-    said: Callable[[str], None] = lambda text: None,
+    tell: Callable[[str], None] = lambda text: None,
 ) -> search.Tuned:
     """Combines techniques greedily, as long as the validation score falls.
 
-    Starts from the best single technique or from the textbook's combination (`techniques.TEXTBOOK`),
-    whichever scores better. Leaves out, one at a time, what is in it but did not help alone; then adds
-    the others in the order of their own scores. What does not improve the score is undone.
+    Starts from the best single technique or from the textbook's combination, whichever scores better. Leaves
+    out, one at a time, what is in it but did not help alone; then adds the others in the order of their own
+    scores. What does not improve the score is undone.
 
     Args:
-        tuned: arms of one technique each.
-        baseline: the tuned baseline; returned where nothing beats it.
-        recipe: what techniques are added to.
+        tuned: the tuned baseline, then arms of one technique each; the baseline where nothing beats it.
+        baseline: what techniques are added to.
+        textbook: techniques that a textbook would combine; those that were not tuned are left out.
         pool: labelled examples.
         labelled: `[n]` indices.
         protocol: folds, steps and seed of every try.
         effort: how much to try.
         progress: see `population.train`.
-        said: told of each decision, in words.
+        tell: called with each decision, in words.
 
     Returns:
         The combination; its trials and steps are those of all tries together.
     """
-    single = {
-        t.arm.keys[0]: t for t in tuned if t.arm.members == 1 and not t.arm.refit and t.arm.restore_best
-    }
-    ranked = sorted(single, key=lambda key: single[key].score)
+    plain, *singles = tuned
+    singles = sorted(
+        (t for t in singles if t.arm.techniques[0].judged_by_validation), key=lambda t: t.score
+    )
+    known = [t.arm.techniques[0] for t in singles]
+    spent = []
 
-    def attempt(keys, settings):
-        arm = search.arm_of(keys, recipe)
-        steps = arm.stretch * protocol.steps
-        settings = [hyper._replace(steps=steps) for hyper in settings]
-        found = search.evaluate([arm], [settings], pool, labelled, protocol, beat=best, progress=progress)[0]
+    def attempt(techniques, settings, beat):
+        arm = arm_of(techniques, baseline)
+        settings = [hyper.with_numbers(steps=float(arm.stretch * protocol.steps)) for hyper in settings]
+        [found] = search.evaluate([arm], [settings], pool, labelled, protocol, beat=beat, progress=progress)
         spent.append(found)
         return found
 
-    spent = []
-    best = min([baseline, *single.values()], key=lambda t: t.score)
-    textbook = [key for key in techniques.TEXTBOOK[pool.kind] if key in single]
+    best = min([plain, *singles], key=lambda t: t.score)
+    combined = False
+    textbook = [technique for technique in textbook if technique in known]
     if len(textbook) > 1:
-        settings = textbook_settings(textbook, recipe, protocol, 2 * effort.trials)
-        found = attempt(textbook, settings)
-        said(f'{best.arm.label}: validation error {percent(best)}, the best single technique')
-        said(f'{found.arm.label}: {judged(found, best)}')
-        best = found if beats(found, best) else best
+        settings = textbook_settings(textbook, baseline, protocol, 2 * effort.trials)
+        found = attempt(textbook, settings, best)
+        tell(f'{best.arm.label}: validation error {percent(best)}, the best single technique')
+        tell(f'{found.arm.label}: {outcome(found, best)}')
+        if beats(found, best):
+            best, combined = found, True
     else:
-        said(f'{best.arm.label}: validation error {percent(best)}')
-
-    doubtful = [
-        key for key in reversed(ranked) if key in best.arm.keys and single[key].score > baseline.score
-    ]
-    moves = [('without', key) for key in doubtful[: effort.tries // 2]] if len(best.arm.keys) > 1 else []
-    moves += [('with', key) for key in ranked if ('without', key) not in moves]
+        tell(f'{best.arm.label}: validation error {percent(best)}')
     tries = effort.tries
-    for move, key in moves:
+    for move in moves(singles, plain, best, effort):
         if tries == 0:
             break
-        if move == 'with' and single[key].arm.groups & best.arm.groups:
+        if move.add and best.arm.excludes(move.technique):
             continue
         tries -= 1
-        if move == 'with':
-            found = attempt(
-                (*best.arm.keys, key), joined(best.hyper, single[key], protocol.seed, effort.trials)
-            )
+        if move.add:
+            techniques = (*best.arm.techniques, move.technique)
+            settings = settings_with(best.hyper, move.single, protocol.seed, effort.trials)
         else:
-            found = attempt(
-                tuple(k for k in best.arm.keys if k != key),
-                parted(best.hyper, single[key], baseline, protocol.seed, effort.trials),
-            )
+            techniques = tuple(t for t in best.arm.techniques if t != move.technique)
+            settings = settings_without(best.hyper, move.single, plain, protocol.seed, effort.trials)
+        found = attempt(techniques, settings, best)
         better = beats(found, best)
-        said(
-            f'{move} {techniques.TECHNIQUES[key].label}: '
-            f'{judged(found, best)}{"" if better else ", not taken"}'
+        tell(
+            f'{"with" if move.add else "without"} {move.technique.label}: '
+            f'{outcome(found, best)}{"" if better else ", not taken"}'
         )
-        best = found if better else best
+        if better:
+            best, combined = found, True
+    if not combined:
+        return best
     return best._replace(
-        trials=best.trials if best not in spent else sum(t.trials for t in spent),
-        member_steps=best.member_steps if best not in spent else sum(t.member_steps for t in spent),
+        trials=sum(t.trials for t in spent), member_steps=sum(t.member_steps for t in spent)
     )
+
+
+def moves(
+    singles: Sequence[search.Tuned], plain: search.Tuned, best: search.Tuned, effort: Effort
+) -> list[Move]:
+    """What to try, in order: leave out what did not help alone, the least helpful first; then add the rest.
+
+    Args:
+        singles: tuned arms of one technique each, the best first.
+        plain: the tuned baseline.
+        best: what the combination starts from.
+        effort: at most half of its tries leave something out.
+    """
+    inside = best.arm.techniques
+    doubtful = [t for t in reversed(singles) if t.arm.techniques[0] in inside and t.score > plain.score]
+    without = [Move(t, False) for t in doubtful[: effort.tries // 2]] if len(inside) > 1 else []
+    return without + [Move(t, True) for t in singles if Move(t, False) not in without]
 
 
 def beats(found: search.Tuned, best: search.Tuned) -> bool:
@@ -129,7 +160,7 @@ def beats(found: search.Tuned, best: search.Tuned) -> bool:
     return len(found.fold_scores) == len(best.fold_scores) and found.score < best.score
 
 
-def judged(found: search.Tuned, best: search.Tuned) -> str:
+def outcome(found: search.Tuned, best: search.Tuned) -> str:
     """What became of a try, in words."""
     folds = len(found.fold_scores)
     if folds < len(best.fold_scores):
@@ -143,41 +174,53 @@ def percent(tuned: search.Tuned) -> str:
 
 
 def textbook_settings(
-    keys: Sequence[str], recipe: base.Recipe, protocol: search.Protocol, count: int
+    techniques: Sequence[Technique], baseline: Baseline, protocol: Protocol, count: int
 ) -> list[base.Hyper]:
     """The middle of every range first, then quasi-random settings in them."""
-    space = dict(search.arm_of(keys, recipe).space)
-    space |= {f: techniques.TEXTBOOK_SPACE[f] for f in space if f in techniques.TEXTBOOK_SPACE}
+    space = dict(arm_of(techniques, baseline).space)
+    space |= {name: baselines.TEXTBOOK_SPACE[name] for name in space if name in baselines.TEXTBOOK_SPACE}
     fixed = dict.fromkeys(CHEAP, 0.0)
-    middle = {f: float(r.at(0.5)) if isinstance(r, spaces.Range) else r for f, r in space.items()}
+    middle = {name: float(r.at(0.5)) if isinstance(r, spaces.Range) else r for name, r in space.items()}
     drawn = spaces.trials(space, count - 1, seed=protocol.seed)
-    return [base.Hyper(**fixed | values) for values in [middle, *drawn]]
+    return [base.Hyper.of(**fixed | values) for values in [middle, *drawn]]
 
 
-def joined(incumbent: base.Hyper, candidate: search.Tuned, seed: int, count: int) -> list[base.Hyper]:
-    """Settings that join a combination and a candidate: either's learning rate, then some around them."""
-    own = {f: v for f, v in candidate.hyper._asdict().items() if f in candidate.arm.space}
-    absent = {f: 0.0 for f in CHEAP if getattr(incumbent, f) is None}
-    both = incumbent._replace(**absent)._replace(**{f: v for f, v in own.items() if f != 'learning_rate'})
-    space = _near(incumbent) | {f: r for f, r in candidate.arm.space.items() if f != 'learning_rate'}
-    drawn = [both._replace(**values) for values in spaces.trials(space, max(1, count), seed=seed)]
-    if 'optimizer' in candidate.arm.groups:
-        return [both._replace(learning_rate=own['learning_rate']), both, *drawn][:count]
+def settings_with(
+    incumbent: base.Hyper, candidate: search.Tuned, seed: int, count: int
+) -> list[base.Hyper]:
+    """Settings that join a combination and a candidate.
+
+    The candidate's own numbers at the combination's learning rate first (or at its own rate, where its rates
+    have another size), then settings around them.
+    """
+    own = {name: v for name, v in candidate.hyper.numbers().items() if name in candidate.arm.space}
+    present = incumbent.numbers()
+    absent = {name: 0.0 for name in CHEAP if name not in present}
+    both = incumbent.with_numbers(
+        **absent | {name: value for name, value in own.items() if name != 'learning_rate'}
+    )
+    ranges = {name: r for name, r in candidate.arm.space.items() if name != 'learning_rate'}
+    drawn = spaces.trials(_near(incumbent) | ranges, max(1, count), seed=seed)
+    drawn = [both.with_numbers(**values) for values in drawn]
+    if candidate.arm.techniques[0].own_rate:
+        return [both.with_numbers(learning_rate=own['learning_rate']), both, *drawn][:count]
     return [both, *drawn][:count]
 
 
-def parted(
-    incumbent: base.Hyper, candidate: search.Tuned, baseline: search.Tuned, seed: int, count: int
+def settings_without(
+    incumbent: base.Hyper, candidate: search.Tuned, plain: search.Tuned, seed: int, count: int
 ) -> list[base.Hyper]:
     """Settings of a combination without one of its techniques: the same numbers, then others around them."""
-    fields = [f for f in candidate.arm.space if f != 'learning_rate']
-    rest = incumbent._replace(**dict.fromkeys(fields, 0.0))
-    if 'optimizer' in candidate.arm.groups:
-        rest = rest._replace(learning_rate=baseline.hyper.learning_rate)
+    names = [name for name in candidate.arm.space if name != 'learning_rate']
+    rest = incumbent.with_numbers(**dict.fromkeys(names, 0.0))
+    if candidate.arm.techniques[0].own_rate:
+        rest = rest.with_numbers(learning_rate=plain.hyper.learning_rate)
     drawn = spaces.trials(_near(rest), max(1, count - 1), seed=seed)
-    return [rest, *[rest._replace(**values) for values in drawn]][:count]
+    return [rest, *[rest.with_numbers(**values) for values in drawn]][:count]
 
 
 def _near(incumbent):
     rate = incumbent.learning_rate
+    if not rate:  # a stranger's optimizer may have none
+        return {}
     return {'learning_rate': spaces.Range(rate / 3, rate * 3, 'log')}

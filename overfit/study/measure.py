@@ -8,6 +8,7 @@ import numpy as np
 from overfit import base
 from overfit.data import splits
 from overfit.study import search
+from overfit.study.protocol import Protocol, seed_of
 from overfit.train import predict
 from overfit.train.engine import population
 
@@ -20,13 +21,13 @@ class Measured(NamedTuple):
         curve: `[R, evaluations, 5]`, see `population.Trained`, of the first net of an ensemble; NaN after
             the end of a shorter one.
         member_steps: training steps in all.
-        frozen: members whose loss became infinite.
+        diverged: nets whose loss became infinite.
     """
 
     wrong: np.ndarray
     curve: np.ndarray
     member_steps: int
-    frozen: int
+    diverged: int
 
 
 class Replicate(NamedTuple):
@@ -36,33 +37,40 @@ class Replicate(NamedTuple):
     seed: int
 
 
-def replicate(pool: base.Examples, size: int, protocol: search.Protocol, number: int) -> Replicate:
+def replicate(pool: base.Examples, size: int, protocol: Protocol, number: int) -> Replicate:
     """Draws fresh replicate `number`; for a larger size it holds the smaller one's examples too."""
-    seed = search.seed_of(protocol.seed, 'measure', number)
+    seed = seed_of(protocol.seed, 'measure', number)
     return Replicate(splits.subset(pool.y, size, seed=seed), seed)
 
 
 def members_of(
-    tuned: search.Tuned, drawn: Replicate, y: np.ndarray, protocol: search.Protocol
+    tuned: search.Tuned, replicate: Replicate, y: np.ndarray, protocol: Protocol
 ) -> list[population.Member]:
-    """The nets that an arm trains on one replicate."""
+    """The nets that an arm trains on one replicate.
+
+    Args:
+        tuned: arm and setting.
+        replicate: labelled examples, and the seed of their split, initial weights and order.
+        y: `[N]` labels of the pool.
+        protocol: fraction that is held out.
+    """
     arm, members = tuned.arm, []
-    for net in range(arm.members):
-        seed = drawn.seed if net == 0 else search.seed_of(drawn.seed, net)
-        train, held = splits.holdout_split(y[drawn.labelled], protocol.validation, seed=seed)
+    for net in range(arm.nets):
+        seed = replicate.seed if net == 0 else seed_of(replicate.seed, net)
+        train, validation = splits.holdout_split(y[replicate.labelled], protocol.validation, seed=seed)
         hyper, stop_at = tuned.hyper, None
         if arm.refit:
-            stretch = len(drawn.labelled) / len(train)
-            train, held = np.arange(len(drawn.labelled)), held[:0]
+            stretch = len(replicate.labelled) / len(train)
+            train, validation = np.arange(len(replicate.labelled)), validation[:0]
             stop_at = stretch * tuned.best_step
-            hyper = hyper._replace(steps=stretch * hyper.steps)
+            hyper = hyper.with_numbers(steps=stretch * hyper.steps)
         members.append(
             population.Member(
                 arm.recipe,
                 hyper,
                 seed,
-                drawn.labelled[train],
-                drawn.labelled[held],
+                replicate.labelled[train],
+                replicate.labelled[validation],
                 arm.restore_best,
                 stop_at,
             )
@@ -74,7 +82,7 @@ def measure(
     tuned: Sequence[search.Tuned],
     pool: base.Examples,
     holdout: splits.Holdout,
-    protocol: search.Protocol,
+    protocol: Protocol,
     *,
     sizes: Sequence[int] | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -96,8 +104,7 @@ def measure(
     for one, size in zip(tuned, sizes or [protocol.train_size] * len(tuned), strict=True):
         begin = len(members)
         for number in range(protocol.replicates):
-            drawn = replicate(pool, size, protocol, number)
-            members += members_of(one, drawn, pool.y, protocol)
+            members += members_of(one, replicate(pool, size, protocol, number), pool.y, protocol)
         spans.append(range(begin, len(members)))
     trained = population.train(
         members, pool, eval_every=protocol.eval_every, capacity=protocol.capacity, progress=progress
@@ -109,8 +116,8 @@ def measure(
 
 
 def _test(tuned, trained, holdout, replicates):
-    probabilities = average(tuned.arm.recipe.model, trained, holdout.x, tuned.arm.members)
-    curves = [t.curve for t in trained[:: tuned.arm.members]]
+    probabilities = average(tuned.arm.recipe, trained, holdout.x, tuned.arm.nets)
+    curves = [t.curve for t in trained[:: tuned.arm.nets]]
     longest = max(len(c) for c in curves)
     curves = [np.pad(c, ((0, longest - len(c)), (0, 0)), constant_values=np.nan) for c in curves]
     return Measured(
@@ -121,7 +128,9 @@ def _test(tuned, trained, holdout, replicates):
     )
 
 
-def average(model, trained: Sequence[population.Trained], x: np.ndarray, members: int) -> np.ndarray:
-    """Mean probabilities of each run of `members` nets: `[len(trained) / members, N, classes]`."""
-    predicted = np.exp(predict.predict(model, trained, x))
-    return predicted.reshape(-1, members, *predicted.shape[1:]).mean(1)
+def average(
+    recipe: base.Recipe, trained: Sequence[population.Trained], x: np.ndarray, nets: int
+) -> np.ndarray:
+    """Mean probabilities of each run of `nets` nets: `[len(trained) / nets, N, classes]`."""
+    predicted = np.exp(predict.predict(recipe, trained, x))
+    return predicted.reshape(-1, nets, *predicted.shape[1:]).mean(1)

@@ -7,15 +7,19 @@ import jax
 import numpy as np
 
 from overfit import base
-from overfit.study import race, search, techniques
+from overfit.study import race
+from overfit.study.arms import Arm
+from overfit.study.protocol import Protocol
 from overfit.train.engine import layout, population
 
 # Measured on a core with AVX-512; only the plan's estimate hangs on them, never a result.
-FLOPS_PER_DEVICE = 75e9
-STEP_OVERHEAD = 10e-6
-AUGMENT_PER_VALUE = 4e-9
-COMPILE_MLP, COMPILE_CNN, COMPILE_REST = 1.5, 3.5, 8.0
-REFERENCE, MOST_REFERENCES = 0.4, 30.0
+FLOPS_PER_DEVICE = 75e9  # of a net's step
+STEP_OVERHEAD = 10e-6  # seconds a step
+AUGMENT_PER_VALUE = 4e-9  # seconds for an augmentation and a number of the input
+COMPILE, COMPILE_CONVOLUTIONS, COMPILE_REST = 1.5, 3.5, 8.0  # seconds a program; for all that is no training
+REFERENCE, MOST_REFERENCES = 0.4, 30.0  # seconds a replicate of 200 examples of 64 numbers; in all
+RUNTIME_MEGABYTES = 500  # of Python, JAX and compiled programs
+COPIES = 8  # of all weights of a lane: weights, gradients, momenta, the best ones
 
 
 class Level(NamedTuple):
@@ -65,20 +69,20 @@ class Plan(NamedTuple):
         level: the rung.
         sizes: labelled examples at which the baseline's data-size curve is measured.
         member_steps: planned training steps of each phase.
-        seconds: estimated seconds of each phase, compile time included.
-        members: nets in all.
+        seconds: estimated seconds of each phase, in the order in which they run, compile time included.
+        nets: in all.
         programs: compiled programs of training.
         megabytes: estimated peak memory.
         reference_replicates: on which scikit-learn's references are measured; 0: they would take too long.
         cut: sentences that say what is less than the standard.
     """
 
-    protocol: search.Protocol
+    protocol: Protocol
     level: Level
     sizes: tuple[int, ...]
     member_steps: dict[str, int]
     seconds: dict[str, float]
-    members: int
+    nets: int
     programs: int
     megabytes: float
     reference_replicates: int
@@ -87,11 +91,12 @@ class Plan(NamedTuple):
 
 def make(
     pool: base.Examples,
-    arms: Sequence[search.Arm],
+    arms: Sequence[Arm],
+    textbook: Arm,
     *,
     train_size: int,
     validation: float,
-    budget_minutes: float | None,
+    minutes: float | None,
     seed: int,
     trials: int | None = None,
     replicates: int | None = None,
@@ -103,9 +108,10 @@ def make(
     Args:
         pool: labelled examples.
         arms: what is compared, the baseline first.
+        textbook: the arm of all techniques that a textbook would combine: what a combination may cost.
         train_size: labelled examples of a replicate.
         validation: fraction held out.
-        budget_minutes: for everything; `None`: the standard effort, or what `STANDARD_MINUTES` pay for.
+        minutes: for everything; `None`: the standard effort, or what `STANDARD_MINUTES` pay for.
         seed: of the study.
         trials: settings an arm, where the user fixes it.
         replicates: likewise.
@@ -113,11 +119,13 @@ def make(
     Returns:
         The plan; the lowest level where none fits.
     """
-    allowed_levels = LEVELS if budget_minutes else LEVELS[: LEVELS.index(STANDARD) + 1]
-    plans = [
-        _at(level, pool, arms, train_size, validation, seed, trials, replicates) for level in allowed_levels
+    levels = LEVELS if minutes else LEVELS[: LEVELS.index(STANDARD) + 1]
+    levels = [
+        level._replace(trials=trials or level.trials, replicates=replicates or level.replicates)
+        for level in levels
     ]
-    allowed = budget_minutes or STANDARD_MINUTES
+    plans = [_at(level, pool, arms, textbook, train_size, validation, seed) for level in levels]
+    allowed = minutes or STANDARD_MINUTES
     fitting = [p for p in plans if sum(p.seconds.values()) <= 60 * allowed]
     chosen = fitting[-1] if fitting else plans[0]
     cut = []
@@ -136,93 +144,117 @@ def make(
     if not chosen.reference_replicates:
         cut.append("no references: scikit-learn's cross-validated SVM would take too long at this size")
     if not fitting:
-        minutes = sum(chosen.seconds.values()) / 60
-        cut.append(f'even so about {minutes:.1f} min are needed, more than the {allowed:g} allowed')
+        needed = sum(chosen.seconds.values()) / 60
+        cut.append(f'even so about {needed:.1f} min are needed, more than the {allowed:g} allowed')
     return chosen._replace(cut=tuple(cut))
 
 
-def _at(level, pool, arms, train_size, validation, seed, trials, replicates):
-    level = level._replace(trials=trials or level.trials, replicates=replicates or level.replicates)
-    epoch = train_size / arms[0].recipe.batch_size
-    steps = int(np.clip(level.epochs * epoch, LEAST_STEPS, max(MOST_STEPS, 20 * epoch)))
-    eval_every = max(10, steps // 20)
-    steps = eval_every * round(steps / eval_every)
-    smallest = max(2 * len(pool.classes), train_size // 4)
-    sizes = {max(smallest, int(train_size * f)) for f in (0.25, 0.5, 1, 2, 4)} | {train_size}
-    sizes = tuple(sorted(s for s in sizes if s <= min(len(pool.y), population.MOST_EXAMPLES)))
-    largest = sizes[-1]
-    protocol = search.Protocol(
-        train_size=train_size,
-        validation=validation,
-        folds=min(level.folds, round(1 / validation)),
-        trials=level.trials,
-        replicates=level.replicates,
-        steps=steps,
-        eval_every=eval_every,
-        capacity=(largest, int(np.ceil(validation * largest)) + len(pool.classes)),
-        seed=seed,
-    )
-    shape = pool.x.shape[1:]
-    costs = [arm.stretch * _seconds_a_step(arm.recipe, shape) for arm in arms]
-    textbook = [key for key in techniques.TEXTBOOK[pool.kind] if any(key in arm.keys for arm in arms)]
-    together = search.arm_of(textbook, arms[0].recipe)
-    combined = _seconds_a_step(together.recipe, shape)
-    stretch = {
-        'tuning': 1.0,
-        'measuring': 1.0,
-        'combining': together.stretch,
-        'final': together.stretch / (1 - validation),
-    }
-    searched = {
-        (arm.recipe, tuple(arm.space.items()), arm.restore_best, arm.stretch): c
-        for arm, c in zip(arms, costs, strict=True)
-    }
-    nets = [arm.members for arm in arms]
-    curve = sum(max(1.0, s / train_size) for s in sizes if s != train_size)  # in nets of the usual length
-    runs = {
-        'tuning': sum(searched.values()) * race.members(protocol.trials, protocol.folds),
-        'measuring': (sum(c * n for c, n in zip(costs, nets, strict=True)) + curve * costs[0])
-        * protocol.replicates,
-        'combining': combined * (level.tries + 2) * race.members(level.try_trials, protocol.folds),
-        'final': combined * level.nets * (protocol.replicates + 1),
-    }
-    counts = {
-        'tuning': len(searched) * race.members(protocol.trials, protocol.folds),
-        'measuring': (sum(nets) + curve) * protocol.replicates,
-        'combining': (level.tries + 2) * race.members(level.try_trials, protocol.folds),
-        'final': level.nets * (protocol.replicates + 1),
-    }
-    recipes = {population.structure(arm.recipe): arm for arm in arms}
-    compiling = sum(COMPILE_CNN if hasattr(r.model, 'channels') else COMPILE_MLP for r in recipes)
-    recompiling = COMPILE_CNN if 'convolution' in textbook else COMPILE_MLP
-    seconds = {phase: s * steps * stretch[phase] for phase, s in runs.items()}
-    seconds['tuning'] += compiling
-    seconds['combining'] += (1 + level.tries / 2) * recompiling
-    one = REFERENCE * max(0.5, train_size / 200) ** 2 * np.sqrt(np.prod(shape) / 64)
-    compared = min(protocol.replicates, int(max(MOST_REFERENCES, 0.1 * sum(seconds.values())) / one))
+class Work(NamedTuple):
+    """What a phase trains.
+
+    Attributes:
+        nets: of the usual number of steps, in all.
+        seconds: one step of all of them takes.
+        stretch: their steps, as a multiple of the protocol's.
+    """
+
+    nets: float
+    seconds: float
+    stretch: float = 1.0
+
+
+def _at(level, pool, arms, textbook, train_size, validation, seed):
+    """The plan of one level."""
+    sizes = _sizes(pool, train_size)
+    protocol = _protocol(level, arms[0].recipe.batch_size, len(pool.classes), train_size, validation, sizes, seed)
+    work = _work(level, protocol, pool, arms, textbook, sizes)
+    seconds = {phase: w.seconds * w.stretch * protocol.steps for phase, w in work.items()}
+    structures = {population.structure(arm.recipe) for arm in arms}
+    seconds['tuning'] += sum(_compiling(recipe, pool) for recipe in structures)
+    # Every second try of a combination needs another program.
+    seconds['combining'] += (1 + level.tries / 2) * _compiling(textbook.recipe, pool)
+    values = np.prod(pool.x.shape[1:])
+    one = REFERENCE * max(0.5, train_size / 200) ** 2 * np.sqrt(values / 64)
+    affordable = int(max(MOST_REFERENCES, 0.1 * sum(seconds.values())) / one)
+    compared = min(protocol.replicates, affordable)
     compared = compared if compared > 1 else 0
     seconds['references'] = COMPILE_REST + compared * one
-    places = [layout.choose(r, pool) for r in recipes]
-    weights = [layout.weights_of(r.model, shape) for r in recipes]
-    megabytes = (
-        500 + max(8 * 4 * w * np.prod(place) for w, place in zip(weights, places, strict=True)) / 2**20
-    )
     return Plan(
         protocol,
         level,
         sizes,
-        {phase: round(n * steps * stretch[phase]) for phase, n in counts.items()},
+        {phase: round(w.nets * w.stretch * protocol.steps) for phase, w in work.items()},
         seconds,
-        round(sum(counts.values())),
-        len(recipes),
-        float(megabytes + pool.x.nbytes * len(jax.local_devices()) / 2**20),
+        round(sum(w.nets for w in work.values())),
+        len(structures),
+        _megabytes(structures, pool),
         compared,
         (),
     )
 
 
-def _seconds_a_step(recipe, shape):
+def _sizes(pool, train_size):
+    """Labelled examples at which the baseline's curve is measured: a quarter to four times `train_size`."""
+    smallest = max(2 * len(pool.classes), train_size // 4)
+    sizes = {max(smallest, int(train_size * f)) for f in (0.25, 0.5, 1, 2, 4)} | {train_size}
+    return tuple(sorted(s for s in sizes if s <= min(len(pool.y), population.MOST_EXAMPLES)))
+
+
+def _protocol(level, batch_size, classes, train_size, validation, sizes, seed):
+    epoch = train_size / batch_size
+    steps = int(np.clip(level.epochs * epoch, LEAST_STEPS, max(MOST_STEPS, 20 * epoch)))
+    eval_every = max(10, steps // 20)
+    return Protocol(
+        train_size=train_size,
+        validation=validation,
+        folds=min(level.folds, round(1 / validation)),
+        trials=level.trials,
+        replicates=level.replicates,
+        steps=eval_every * round(steps / eval_every),
+        eval_every=eval_every,
+        capacity=(sizes[-1], int(np.ceil(validation * sizes[-1])) + classes),
+        seed=seed,
+    )
+
+
+def _work(level, protocol, pool, arms, textbook, sizes):
+    """What each phase trains: `search.search`, `combine.combine`, `measure.measure` and the final nets."""
+    costs = [arm.stretch * _seconds_a_step(arm.recipe, pool) for arm in arms]
+    # Arms that differ in the use of their labels only share their search.
+    searched = {
+        (arm.recipe, tuple(arm.space.items()), arm.restore_best, arm.stretch): cost
+        for arm, cost in zip(arms, costs, strict=True)
+    }
+    race_nets = race.nets(protocol.trials, protocol.folds)
+    nets = [arm.nets for arm in arms]
+    # Of the size curve, in nets of the usual length: more labels take more steps.
+    curve = sum(max(1.0, s / protocol.train_size) for s in sizes if s != protocol.train_size)
+    one = sum(cost * count for cost, count in zip(costs, nets, strict=True)) + curve * costs[0]
+    combined = _seconds_a_step(textbook.recipe, pool)
+    tried = (level.tries + 2) * race.nets(level.try_trials, protocol.folds)  # the textbook's has two tries' settings
+    final = level.nets * (protocol.replicates + 1)
+    refit = textbook.stretch / (1 - protocol.validation)
+    return {
+        'tuning': Work(len(searched) * race_nets, sum(searched.values()) * race_nets),
+        'combining': Work(tried, combined * tried, textbook.stretch),
+        'measuring': Work((sum(nets) + curve) * protocol.replicates, one * protocol.replicates),
+        'final': Work(final, combined * final, refit),
+    }
+
+
+def _compiling(recipe, pool):
+    example = layout.example_of(recipe, pool)
+    return COMPILE_CONVOLUTIONS if layout.reuses_weights(recipe.model, example) else COMPILE
+
+
+def _megabytes(recipes, pool):
+    places = [(layout.choose(r, pool), layout.weights_of(r.model, layout.example_of(r, pool))) for r in recipes]
+    weights = max(COPIES * 4 * count * np.prod(place) for place, count in places)
+    return float(RUNTIME_MEGABYTES + (weights + pool.x.nbytes * len(jax.local_devices())) / 2**20)
+
+
+def _seconds_a_step(recipe, pool):
     devices = len(jax.local_devices())
-    flops = 3 * recipe.batch_size * layout.forward_flops(recipe.model, shape)
-    augmenting = AUGMENT_PER_VALUE * np.prod(shape) * recipe.batch_size * len(recipe.augment)
+    flops = 3 * recipe.batch_size * layout.forward_flops(recipe.model, layout.example_of(recipe, pool))
+    augmenting = AUGMENT_PER_VALUE * np.prod(pool.x.shape[1:]) * recipe.batch_size * len(recipe.augment)
     return (flops / FLOPS_PER_DEVICE + STEP_OVERHEAD + augmenting) / devices

@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import jax
 import tqdm
@@ -50,13 +50,16 @@ class Progress:
             sys.stdout.flush()
 
     @contextlib.contextmanager
-    def phase(self, name: str, total: int, unit: str = ' member-steps'):
+    def phase(
+        self, name: str, total: int, *, trains: bool = False, unit: str = ' member-steps'
+    ) -> Iterator[Callable[[int, int], None]]:
         """Runs a phase; yields `advance(amount, finished)`.
 
         Args:
             name: of the phase, a key of the plan.
             total: amount of work.
-            unit: of it.
+            trains: whether its time counts as training.
+            unit: of the work, for display.
         """
         began, compiled = time.monotonic(), self.compile_seconds
         number = list(self._planned).index(name) + 1
@@ -90,7 +93,7 @@ class Progress:
         spent = time.monotonic() - began
         self._spent += spent
         self._expected += self._planned[name]
-        if unit == ' member-steps':
+        if trains:
             self.train_seconds += spent - (self.compile_seconds - compiled)
 
 

@@ -9,8 +9,7 @@ import numpy as np
 from overfit import base
 from overfit.data import splits
 from overfit.study import measure as measure_lib
-from overfit.study import search, stats
-from overfit.train import step
+from overfit.study.protocol import Protocol, fold_count
 
 
 def models(folds: int, features: int, seed: int) -> dict:
@@ -40,11 +39,11 @@ def models(folds: int, features: int, seed: int) -> dict:
 def measure(
     pool: base.Examples,
     holdout: splits.Holdout,
-    protocol: search.Protocol,
+    protocol: Protocol,
     *,
     replicates: int,
     progress: Callable[[int, int], None] | None = None,
-) -> list[dict]:
+) -> dict[str, np.ndarray]:
     """Trains and tests the references on the fresh replicates, on all labels of each.
 
     Args:
@@ -55,30 +54,24 @@ def measure(
         progress: called with (1, 1) after each.
 
     Returns:
-        `[{'name', 'test_error': interval}]`, errors in percent.
+        Mistakes `[replicates, N]` bool of each reference, by its name.
     """
 
-    def test(number):
-        drawn = measure_lib.replicate(pool, protocol.train_size, protocol, number)
-        moments = step.moments_of(pool.x[drawn.labelled], pool.kind)
-        train, held = (
-            np.asarray(step.standardise(x, moments)).reshape(len(x), -1)
-            for x in (pool.x[drawn.labelled], holdout.x)
-        )
-        contestants = models(search.fold_count(protocol.validation), train.shape[1], drawn.seed)
+    def on_replicate(number):
+        replicate = measure_lib.replicate(pool, protocol.train_size, protocol, number)
+        x, y = pool.x[replicate.labelled], pool.y[replicate.labelled]
+        inputs = pool.kind.measure(x)
+        train, test = pool.kind.features(x, inputs), pool.kind.features(holdout.x, inputs)
+        contestants = models(fold_count(protocol.validation), train.shape[1], replicate.seed)
         return {
-            name: holdout.wrong(model.fit(train, pool.y[drawn.labelled]).predict(held))
-            for name, model in contestants.items()
+            name: holdout.wrong(model.fit(train, y).predict(test)) for name, model in contestants.items()
         }
 
     wrong = []
     # Threads are enough: most of the time is spent in scikit-learn's compiled parts.
     with concurrent.futures.ThreadPoolExecutor(len(jax.local_devices())) as threads:
-        for one in threads.map(test, range(replicates)):
+        for one in threads.map(on_replicate, range(replicates)):
             wrong.append(one)
             if progress is not None:
                 progress(1, 1)
-    return [
-        {'name': name, 'test_error': stats.interval(np.stack([w[name] for w in wrong]))._asdict()}
-        for name in (wrong[0] if wrong else ())
-    ]
+    return {name: np.stack([one[name] for one in wrong]) for name in (wrong[0] if wrong else ())}

@@ -1,12 +1,10 @@
-"""Search spaces over the fields of `Hyper`, and quasi-random trials in them."""
+"""Search spaces over the numbers of a net, and quasi-random settings in them."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import qmc
-
-from overfit import base
 
 
 class Range(NamedTuple):
@@ -22,7 +20,7 @@ class Range(NamedTuple):
     high: float
     scale: str
 
-    def at(self, fraction):
+    def at(self, fraction: float) -> float:
         """Maps `[...]` fractions in [0, 1] to values."""
         if self.scale == 'log':
             return np.exp(np.log(self.low) + fraction * (np.log(self.high) - np.log(self.low)))
@@ -31,23 +29,53 @@ class Range(NamedTuple):
 
 Space = Mapping[str, Range | float]
 
+# Where each number of `Hyper` is searched by default; its meaning and unit stand there.
+RANGES = {
+    'learning_rate': Range(3e-3, 1.0, 'log'),
+    'steps': Range(200, 2000, 'log'),
+    'momentum': Range(0.5, 0.99, 'linear'),
+    'warmup': Range(0.02, 0.3, 'linear'),
+    'cosine': Range(0.5, 1.0, 'linear'),
+    'exponential': Range(1.0, 6.0, 'linear'),
+    'inverse_time': Range(1.0, 30.0, 'log'),
+    'step_decay': Range(0.3, 0.9, 'linear'),
+    'weight_decay': Range(1e-4, 0.3, 'log'),
+    'l1': Range(1e-6, 1e-2, 'log'),
+    'l2': Range(1e-5, 1e-1, 'log'),
+    'max_norm': Range(0.5, 4.0, 'log'),
+    'dropout': Range(0.1, 0.6, 'linear'),
+    'input_dropout': Range(0.05, 0.3, 'linear'),
+    'label_smoothing': Range(0.02, 0.3, 'log'),
+    'center_weight': Range(1e-3, 1.0, 'log'),
+    'center_rate': Range(0.1, 0.9, 'linear'),
+    'init_log2_scale': Range(-3.0, 1.0, 'linear'),
+    'shift': Range(0.03, 0.2, 'linear'),
+    'zoom': Range(0.03, 0.3, 'linear'),
+    'rotate': Range(0.05, 0.4, 'linear'),
+    'flip': Range(0.2, 0.5, 'linear'),
+    'brightness': Range(0.1, 1.0, 'linear'),
+    'contrast': Range(0.1, 0.7, 'linear'),
+    'noise': Range(0.02, 0.5, 'log'),
+    'patience': Range(4, 20, 'log'),
+}
 
-def default(*fields: str) -> dict[str, Range]:
-    """Returns the default range of each field named, from `base.FIELDS`."""
-    return {f: Range(base.FIELDS[f].low, base.FIELDS[f].high, base.FIELDS[f].scale) for f in fields}
+
+def default(*names: str) -> dict[str, Range]:
+    """Returns the default range of each number named."""
+    return {name: RANGES[name] for name in names}
 
 
 def trials(space: Space, count: int, *, seed: int) -> list[dict[str, float]]:
     """Draws quasi-random settings: a scrambled Halton sequence (Owen 2017), a dimension a range.
 
     Args:
-        space: range (searched) or number (fixed) of each field.
+        space: range (searched) or number (fixed), by name.
         count: settings to draw.
         seed: of the scrambling; a dimension's points depend on the seed and on its place alone, so
-            spaces that begin with the same field try the same values of it.
+            spaces that begin with the same number try the same values of it.
 
     Returns:
-        `count` dicts, a value for each field of the space.
+        `count` dicts, a value for each number of the space.
     """
     searched = [f for f, r in space.items() if isinstance(r, Range)]
     fixed = {f: float(r) for f, r in space.items() if not isinstance(r, Range)}

@@ -6,65 +6,87 @@
 import json
 import os
 import pathlib
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from overfit import base
-from overfit.data.read import images, table
-from overfit.nn import activations, models
-from overfit.train import predict, step
-from overfit.train.engine import population
+from overfit.data import kinds
+from overfit.nn import describe
+from overfit.objectives import losses
+from overfit.train import optimizers, predict, predictions, start, step
 
-MODELS = {'MLP': models.MLP, 'CNN': models.CNN}
-ACTIVATIONS = {'relu': activations.relu, 'tanh': activations.tanh, 'sigmoid': activations.sigmoid}
+FORMAT = 2  # of `config.json`
+PREDICT = {None: None, 'nearest_center': predictions.nearest_center}  # by the name in `config.json`
 
 
 class Predictor(NamedTuple):
-    """A saved model in use.
+    """A model in use.
 
     Attributes:
-        model: linen module of each net.
+        recipe: of each net; model, `predict` and `prepare` matter here.
         nets: trained nets; their probabilities are averaged.
         classes: names of the classes, in the order of the columns of `predict_proba`.
-        kind: `'image'` or `'vector'`.
-        shape: of one input, as the nets take it.
-        columns: of the table that it was trained on, if it was.
-        whole: labels are whole numbers.
+        kind: of the data.
+        shape: of one raw input, as training had it.
+        dtype: of raw inputs, as training had it.
+        reading: what `kind.accept` has to know of the training data.
+        integer_labels: labels are whole numbers.
     """
 
-    model: object
-    nets: Sequence[population.Trained]
+    recipe: base.Recipe
+    nets: Sequence[predict.Net]
     classes: tuple[str, ...]
-    kind: str
+    kind: kinds.Kind
     shape: tuple[int, ...]
-    columns: tuple[table.Column, ...] = ()
-    whole: bool = False
+    dtype: str = 'float32'
+    reading: Mapping[str, Any] = {}
+    integer_labels: bool = False
 
-    def predict_proba(self, x: np.ndarray | str | os.PathLike) -> np.ndarray:
+    @classmethod
+    def of(cls, recipe: base.Recipe, nets: Sequence[Any], examples: base.Examples) -> 'Predictor':
+        """Makes a model of nets that `population.train` trained, with variables, on these examples."""
+        return cls(
+            recipe,
+            [predict.Net(net.variables, net.loss_state, net.inputs) for net in nets],
+            examples.classes,
+            examples.kind,
+            examples.x.shape[1:],
+            examples.x.dtype.name,
+            examples.reading,
+            examples.integer_labels,
+        )
+
+    def __repr__(self) -> str:
+        shape = ', '.join(map(str, self.shape))
+        return (
+            f'<{len(self.nets)} × {type(self.recipe.model).__name__} for {self.kind.noun} [N, {shape}], '
+            f'{len(self.classes)} classes>'
+        )
+
+    def predict_proba(self, x: Any) -> np.ndarray:
         """Returns class probabilities.
 
         Args:
-            x: `[N, H, W, C]` or `[N, H, W]` images as in the training data (larger ones are reduced in
-                the same way), or `[N, F]` vectors. If they came from a table, also the path of another
-                one with the same columns, in any order; others (the label) are ignored. There a category
-                unknown in training counts as none of the known ones, and a missing number becomes the
-                median.
+            x: what the kind of the data accepts. Images: arrays `[N, H, W, C]` or `[N, H, W]` as in the
+                training data, or paths: one file, a folder, a list of files. Vectors: arrays `[N, F]`; if
+                they came from a table, also the path of another table with the same columns, in any order,
+                where others (the label) are ignored, a category unknown in training counts as none of the
+                known ones, and a missing number becomes the median. See `data.kinds`.
 
         Returns:
             `[N, classes]` float32, rows sum to 1.
 
         Raises:
-            ValueError: inputs of another shape, or not finite; a table that lacks columns or has a text
-                in a numeric one.
+            ValueError: inputs that cannot be of the kind that the model was trained on, or not finite; the
+                message says what was given and what would work.
         """
-        x = self._prepared(x)
-        return np.exp(predict.predict(self.model, self.nets, x)).mean(0)
+        x = self.kind.accept(x, self.reading, self.shape)
+        return np.exp(predict.predict(self.recipe, self.nets, x)).mean(0)
 
-    def predict(self, x: np.ndarray | str | os.PathLike) -> np.ndarray:
+    def predict(self, x: Any) -> np.ndarray:
         """Returns the most probable class of each input: whole numbers where the labels were, else names.
 
         Args and errors as of `predict_proba`.
@@ -77,138 +99,153 @@ class Predictor(NamedTuple):
     @property
     def labels(self) -> np.ndarray:
         """`[classes]` labels as in the training data."""
-        return np.array([int(name) for name in self.classes] if self.whole else self.classes)
+        return np.array([int(name) for name in self.classes] if self.integer_labels else self.classes)
 
-    def _prepared(self, x):
-        if isinstance(x, str | os.PathLike):
-            if not self.columns:
-                raise ValueError(
-                    f'the model was not made from a table, so it cannot read {x}: '
-                    f'give an array of shape [N, {", ".join(map(str, self.shape))}]'
-                )
-            x = table.read_inputs(pathlib.Path(x).expanduser(), self.columns)
-        x = np.asarray(x)
-        given = x.shape
-        if self.kind == 'image' and x.ndim == 3:
-            x = x[..., None]
-        if self.kind == 'image' and x.ndim == 4:
-            x = images.shrink(x)
-        if x.ndim < 2 or x.shape[1:] != self.shape or x.dtype.kind not in 'biuf':
-            raise ValueError(
-                f'the model takes numbers of shape [N, {", ".join(map(str, self.shape))}]; '
-                f'got {x.dtype} of shape {list(given)}'
-            )
-        if not np.isfinite(x).all():
-            raise ValueError('the inputs hold NaN or infinite values; remove or replace them')
-        return x if x.dtype == np.uint8 else x.astype(np.float32)
+    def save(self, path: str | os.PathLike, about: Mapping[str, Any] | None = None) -> None:
+        """Saves the model, for `overfit.load`.
 
+        Args:
+            path: a folder; what an earlier save left there is replaced.
+            about: anything worth keeping beside it, as JSON.
+        """
+        import orbax.checkpoint as ocp
 
-def save(
-    path: str | os.PathLike,
-    model,
-    nets: Sequence[population.Trained],
-    examples: base.Examples,
-    about: dict | None = None,
-) -> None:
-    """Saves nets of one model.
-
-    Args:
-        path: a folder; what an earlier save left there is replaced.
-        model: an `MLP` or a `CNN`.
-        nets: trained, with variables.
-        examples: what they were trained on; gives names, kind, shape and columns.
-        about: anything worth keeping beside it, as JSON.
-    """
-    import orbax.checkpoint as ocp
-
-    path = pathlib.Path(path).absolute()
-    path.mkdir(parents=True, exist_ok=True)
-    name = next(name for name, module in MODELS.items() if type(model) is module)
-    fields = {
-        'classes': model.classes,
-        'widths': model.widths,
-        'batch_norm': model.batch_norm,
-        'activation': activation_name(model.activation),
-    }
-    if name == 'CNN':
-        fields |= {'channels': model.channels, 'kernel': model.kernel}
-    config = {
-        'model': name,
-        'fields': fields,
-        'nets': len(nets),
-        'classes': examples.classes,
-        'kind': examples.kind,
-        'shape': examples.x.shape[1:],
-        'whole': examples.whole,
-        'columns': [column._asdict() for column in examples.columns],
-        'about': about or {},
-    }
-    (path / 'config.json').write_text(json.dumps(config, indent=1))
-    stacked = jax.tree.map(lambda *a: np.stack(a), *[(t.variables, t.moments._asdict()) for t in nets])
-    with ocp.StandardCheckpointer() as checkpointer:
-        checkpointer.save(path / 'variables', {'variables': stacked[0], 'moments': stacked[1]}, force=True)
+        path = pathlib.Path(path).absolute()
+        path.mkdir(parents=True, exist_ok=True)
+        nets = [_leaves(net) for net in self.nets]
+        stacked = jax.tree.map(lambda *a: np.stack(a), *nets)
+        config = {
+            'format': FORMAT,
+            **describe.to_config(self.recipe.model),
+            'predict': _name(self.recipe.predict),
+            'nets': len(self.nets),
+            'classes': self.classes,
+            'kind': self.kind.name,
+            'shape': self.shape,
+            'dtype': self.dtype,
+            'integer_labels': self.integer_labels,
+            'reading': dict(self.reading),
+            'leaves': {part: [_form(leaf) for leaf in nets[0][part]] for part in ('inputs', 'loss_state')},
+            'about': dict(about or {}),
+        }
+        (path / 'config.json').write_text(json.dumps(config, indent=1))
+        with ocp.StandardCheckpointer() as checkpointer:
+            checkpointer.save(path / 'variables', stacked, force=True)
 
 
-def load(path: str | os.PathLike) -> Predictor:
-    """Loads what `save` saved.
+def load(
+    path: str | os.PathLike, *, recipe: base.Recipe | None = None, kind: kinds.Kind | None = None
+) -> Predictor:
+    """Loads what `Predictor.save` saved.
 
     Args:
         path: its folder.
+        recipe: with which the model was trained, where its module or what predicts are not part of this
+            package.
+        kind: of the data, where it is not.
 
     Returns:
-        A `Predictor`.
+        The model.
 
     Raises:
-        ValueError: no model is saved there.
+        ValueError: no model is saved there, or one that needs `recipe` or `kind`.
     """
     import orbax.checkpoint as ocp
 
     path = pathlib.Path(path).absolute()
+    config = _config(path)
+    if kind is None:
+        kind = kinds.KINDS.get(config['kind'])
+    if kind is None or kind.name != config['kind']:
+        raise ValueError(
+            f'{path} was trained on data of the kind {config["kind"]}, which is not part of overfit: give it '
+            'as load(path, kind=...)'
+        )
+    if recipe is None:
+        recipe = _recipe(path, config, kind)
+    shape, count = tuple(config['shape']), config['nets']
+    dummy = np.zeros((2, *shape), config['dtype'])
+    inputs_form = jax.tree.structure(kind.measure(dummy))
+    leaves = {
+        part: [np.zeros(shape, dtype) for shape, dtype in forms] for part, forms in config['leaves'].items()
+    }
+    example = step.example_of(dummy, jax.tree.unflatten(inputs_form, leaves['inputs']), recipe)
+    outputs, variables = start.shapes_of(recipe.model, example)
+    blank = jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), {'params': {}} | dict(variables))
+    target = jax.tree.map(
+        lambda a: np.zeros((count, *a.shape), a.dtype), {'variables': blank, **leaves}
+    )
+    with ocp.StandardCheckpointer() as checkpointer:
+        saved = jax.tree.map(np.asarray, checkpointer.restore(path / 'variables', target))
+    state = jax.eval_shape(lambda: recipe.loss.init(outputs.logits.shape[-1], outputs.features.shape[-1]))
+    nets = []
+    for number in range(count):
+        net = jax.tree.map(lambda a, n=number: a[n], saved)
+        nets.append(
+            predict.Net(
+                net['variables'],
+                jax.tree.unflatten(jax.tree.structure(state), net['loss_state']) if net['loss_state'] else (),
+                jax.tree.unflatten(inputs_form, net['inputs']),
+            )
+        )
+    return Predictor(
+        recipe,
+        nets,
+        tuple(config['classes']),
+        kind,
+        shape,
+        config['dtype'],
+        config['reading'],
+        config['integer_labels'],
+    )
+
+
+def _config(path):
     if not (path / 'config.json').is_file():
         raise ValueError(
             f'{path} holds no saved model: pass the folder "best" of a run of experiments.squeeze'
         )
-    config = json.loads((path / 'config.json').read_text())
-    fields = {f: tuple(v) if isinstance(v, list) else v for f, v in config['fields'].items()}
-    model = MODELS[config['model']](**fields | {'activation': _activation(fields['activation'])})
-    shape, count = tuple(config['shape']), config['nets']
-    variables = {'batch_stats': {}} | dict(step.shapes_of(model, shape)[1])
-    moments = dict.fromkeys(base.Moments._fields, jax.ShapeDtypeStruct(shape[-1:], jnp.float32))
-    target = jax.tree.map(
-        lambda a: np.zeros((count, *a.shape), a.dtype), {'variables': variables, 'moments': moments}
-    )
-    with ocp.StandardCheckpointer() as checkpointer:
-        saved = jax.tree.map(np.asarray, checkpointer.restore(path / 'variables', target))
-    nets = []
-    for number in range(count):
-        own = jax.tree.map(lambda a, number=number: a[number], saved)
-        unknown = float('nan')
-        nets.append(
-            population.Trained(
-                own['variables'],
-                base.Moments(**own['moments']),
-                unknown,
-                unknown,
-                0,
-                0,
-                True,
-                np.zeros((0, 5)),
-            )
+    try:
+        config = json.loads((path / 'config.json').read_text())
+    except json.JSONDecodeError as error:
+        raise ValueError(f'{path}/config.json is damaged ({error}): save the model again') from None
+    if not isinstance(config, dict) or config.get('format') != FORMAT:
+        raise ValueError(
+            f'{path}/config.json is not of this version of overfit (format {FORMAT}): train the model again'
         )
-    columns = tuple(
-        table.Column(**c | {'categories': c['categories'] and tuple(c['categories'])})
-        for c in config['columns']
+    return config
+
+
+def _recipe(path, config, kind):
+    """What a model of this package needs in order to predict; the rest of a recipe only trains."""
+    if config['predict'] not in PREDICT:
+        raise ValueError(
+            f'{path} predicts with {config["predict"]}, which is not part of overfit: give the recipe it was '
+            'trained with as load(path, recipe=...)'
+        )
+    rule = PREDICT[config['predict']]
+    return base.Recipe(
+        describe.from_config(config),
+        losses.softmax if rule is None else losses.center,
+        optimizers.by_hyper(optimizers.sgd),
+        start.own,
+        predict=rule,
+        prepare=kind.prepare,
     )
-    return Predictor(model, nets, tuple(config['classes']), config['kind'], shape, columns, config['whole'])
 
 
-def activation_name(activation: base.Activation) -> str:
-    """The name under which an activation is saved."""
-    names = [name for name, known in ACTIVATIONS.items() if known == activation]
-    return names[0] if names else f'maxout {activation.pieces}'
+def _name(rule):
+    return None if rule is None else getattr(rule, '__name__', type(rule).__name__)
 
 
-def _activation(name):
-    if name.startswith('maxout '):
-        return activations.maxout(int(name.removeprefix('maxout ')))
-    return ACTIVATIONS[name]
+def _leaves(net):
+    """A net as plain containers; the state of a loss matters only where something predicts with it."""
+    return {
+        'variables': jax.tree.map(np.asarray, dict(net.variables)),
+        'inputs': [np.asarray(leaf) for leaf in jax.tree.leaves(net.inputs)],
+        'loss_state': [np.asarray(leaf) for leaf in jax.tree.leaves(net.loss_state)],
+    }
+
+
+def _form(leaf):
+    return [list(leaf.shape), leaf.dtype.name]

@@ -1,21 +1,19 @@
-"""One train step for one member; `jit`, `vmap` and `pmap` make everything else of it."""
+"""One train step for one net; `jit`, `vmap` and `pmap` make everything else of it."""
 
-import functools
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import chex
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 
 from overfit import base
+from overfit.data import kinds
 from overfit.objectives import losses, penalties
-from overfit.train import schedules
+from overfit.train import schedules, start
 
-# Folded into a member's key where the number of a step would stand, so that no draw is used twice.
-INIT, ORDER = 0xFFFFFFFF, 0xFFFFFFFE
+LOSS = 0  # folded into the key of a step for the loss; augmentations have 1, 2, ...
 
 
 class Metrics(NamedTuple):
@@ -23,146 +21,67 @@ class Metrics(NamedTuple):
 
     Attributes:
         loss: scalar, the objective with its penalties.
-        error: scalar, fraction of the batch that is misclassified (as augmented, with dropout).
+        error: scalar, fraction of the batch that is misclassified (as augmented, with dropout; where labels
+            are mixed, against the one with the larger share).
     """
 
     loss: base.Array
     error: base.Array
 
 
-def standardise(x: base.Array, moments: base.Moments) -> base.Array:
-    """Returns `(x - mean) / scale` in float32.
-
-    Args:
-        x: `[B, ..., C]`, any numeric type.
-        moments: `[C]` each.
-    """
-    shape = (1,) * (x.ndim - 1) + (-1,)
-    return (x.astype(jnp.float32) - moments.mean.reshape(shape)) / moments.scale.reshape(shape)
-
-
-def moments_of(x: np.ndarray, kind: str) -> base.Moments:
-    """Measures the standardisation of training inputs.
-
-    Args:
-        x: `[N, ..., C]`, the training examples only.
-        kind: `'image'`: a mean for each channel, one scale for all, the border's median as fill;
-            `'vector'`: a mean and a scale for each column.
-
-    Returns:
-        Moments, `[C]` float32 each; what varies less than float32 can tell apart gets scale 1.
-    """
-    axes = tuple(range(x.ndim - 1))
-    mean = x.mean(axes, dtype=np.float64)
-    if kind == 'image':
-        scale = np.full_like(mean, np.sqrt(np.square(x - mean).mean()))
-        border = [x[:, 0], x[:, -1], x[:, :, 0], x[:, :, -1]]
-        fill = np.median(np.concatenate([b.reshape(-1, x.shape[-1]) for b in border]), axis=0)
-    else:
-        scale, fill = x.std(axes, dtype=np.float64), mean
-    scale = np.where(scale > 8 * np.finfo(np.float32).eps * np.abs(mean), scale, 1.0)
-    return base.Moments(*(np.asarray(a, np.float32) for a in (mean, scale, fill)))
+def prepared(x: base.Array, inputs: Any, recipe: base.Recipe) -> base.Array:
+    """Raw inputs `[B, ...]` as the model takes them."""
+    return (recipe.prepare or kinds.standardise)(x, inputs)
 
 
 def init_state(
     key: jax.Array,
-    recipe: base.Recipe,
+    x: base.Array,
+    inputs: Any,
     hyper: base.Hyper,
-    moments: base.Moments,
-    shape: tuple[int, ...],
-    kernels: Sequence[base.Array] | None = None,
+    recipe: base.Recipe,
+    *,
+    variables: base.Variables | None = None,
 ) -> base.State:
-    """Makes the initial state of a member.
+    """Makes the initial state of a net.
 
     Args:
-        key: PRNG key of the member.
-        recipe: gives the model, and the initializer of every kernel (biases are 0, scales 1).
-        hyper: `init_log2_scale` multiplies the kernels; the rest shapes the optimizer's state.
-        moments: standardisation of the inputs.
-        shape: of one input, without the batch.
-        kernels: from `draw_kernels`, where they are drawn already; then the initializer is not called, and
-            `init_log2_scale` not looked at.
+        key: PRNG key of the net.
+        x: `[B, ...]` raw inputs, of which shape and type alone are used.
+        inputs: statistics of the inputs, `kind.measure(x)` of the training examples.
+        hyper: `init_log2_scale` multiplies the drawn kernels; the rest shapes the optimizer's state.
+        recipe: gives the model, its start, its loss and its optimizer.
+        variables: where they are drawn already; then the start is not called.
 
     Returns:
         State at step 0.
     """
-    outputs, variables = shapes_of(recipe.model, tuple(shape))
-    if kernels is None:
-        numbers, wanted = kernels_of(recipe.model, tuple(shape))
-        log2_scale = 0.0 if hyper.init_log2_scale is None else hyper.init_log2_scale
-        kernels = draw_kernels(key, recipe.initializer, numbers, wanted, log2_scale)
-    remaining = iter(kernels)
-    params = jax.tree_util.tree_map_with_path(
-        lambda path, leaf: next(remaining) if _name(path) == 'kernel' else _filled(path, leaf, 'scale'),
-        variables['params'],
-    )
+    example = example_of(x, inputs, recipe)
+    if variables is None:
+        log2_scale = jnp.float32(0.0 if hyper.init_log2_scale is None else hyper.init_log2_scale)
+        known = None if recipe.start.given is None else recipe.start.given.variables
+        variables = recipe.start.draw(key, recipe.model, example, log2_scale, known)
+    outputs, _ = start.shapes_of(recipe.model, example)
+    variables = dict(variables)
+    params = variables.pop('params', {})
+    trained, _ = parted(params, recipe)
     return base.State(
         step=jnp.int32(0),
         key=key,
         params=params,
-        batch_stats=jax.tree_util.tree_map_with_path(
-            lambda path, leaf: _filled(path, leaf, 'var'), variables.get('batch_stats', {})
-        ),
-        opt_state=recipe.optimizer(hyper, 0.0).init(params),
+        collections=variables,
+        opt_state=recipe.optimizer(hyper, 0.0).init(trained),
         loss_state=recipe.loss.init(outputs.logits.shape[-1], outputs.features.shape[-1]),
-        moments=moments,
+        average=None if recipe.average is None else recipe.average.init(params),
+        inputs=inputs,
     )
 
 
-@functools.cache
-def shapes_of(model, shape: tuple[int, ...]) -> tuple[base.Outputs, base.Params]:
-    """What a model gives and holds, without computing it.
-
-    Args:
-        model: a linen module, hashable.
-        shape: of one input.
-
-    Returns:
-        Outputs for one input, and variables: trees of `jax.ShapeDtypeStruct`.
-    """
-    x = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
-    return jax.eval_shape(lambda x: model.init_with_output(jax.random.key(0), x, train=False), x)
-
-
-def kernels_of(model, shape: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[jax.ShapeDtypeStruct, ...]]:
-    """The kernels of a model: their numbers among all its weights, and their shapes and types."""
-    leaves = jax.tree_util.tree_leaves_with_path(shapes_of(model, shape)[1]['params'])
-    found = {number: leaf for number, (path, leaf) in enumerate(leaves) if _name(path) == 'kernel'}
-    return tuple(found), tuple(jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in found.values())
-
-
-def draw_kernels(
-    key: jax.Array,
-    initializer: base.Initializer,
-    numbers: Sequence[int],
-    wanted: Sequence[jax.ShapeDtypeStruct],
-    log2_scale: base.Number = 0.0,
-) -> list[base.Array]:
-    """Draws the kernels of a member.
-
-    Args:
-        key: PRNG key of the member.
-        initializer: of every kernel.
-        numbers: what tells the draws of a member apart, whole numbers, traced or not; see `kernels_of`.
-        wanted: shapes and types of the kernels, likewise.
-        log2_scale: they are multiplied by 2 to this power.
-
-    Returns:
-        The kernels.
-    """
-    own, scale = jax.random.fold_in(key, INIT), jnp.exp2(log2_scale)
-    return [
-        initializer(jax.random.fold_in(own, number), kernel.shape, kernel.dtype) * scale.astype(kernel.dtype)
-        for number, kernel in zip(numbers, wanted, strict=True)
-    ]
-
-
-def _name(path):
-    return path[-1].key
-
-
-def _filled(path, leaf, ones):
-    return jnp.full(leaf.shape, float(_name(path) == ones), leaf.dtype)
+def example_of(x: base.Array, inputs: Any, recipe: base.Recipe) -> jax.ShapeDtypeStruct:
+    """Shape and type of one prepared input, `[1, ...]`, from raw ones `[B, ...]`."""
+    raw = jax.ShapeDtypeStruct((1, *x.shape[1:]), x.dtype)
+    shape = jax.eval_shape(lambda x, inputs: prepared(x, inputs, recipe), raw, inputs)
+    return jax.ShapeDtypeStruct(shape.shape, shape.dtype)
 
 
 def train_step(
@@ -172,14 +91,14 @@ def train_step(
     recipe: base.Recipe,
     axis_name: str | None = None,
 ) -> tuple[base.State, Metrics]:
-    """Trains one member on one batch.
+    """Trains one net on one batch.
 
-    Augments, standardises, takes the gradient of `loss + l1 * sum|w| + l2 * sum w^2 / 2`, lets the
-    optimizer step at the scheduled rate, and projects onto the max-norm ball. Random numbers come from
-    `fold_in(state.key, state.step)` alone, so any step can be replayed.
+    Augments the batch, prepares its inputs, takes the gradient of `loss + l1 * sum|w| + l2 * sum w^2 / 2`,
+    lets the optimizer step at the scheduled rate, and projects onto the max-norm ball. Random numbers come
+    from `fold_in(state.key, state.step)` alone, so any step can be replayed.
 
     Args:
-        state: of the member.
+        state: of the net.
         batch: `[B, ...]` raw inputs and labels.
         hyper: numbers, traced or not; `None` is absent.
         recipe: what shapes the program (static).
@@ -194,57 +113,157 @@ def train_step(
     key = jax.random.fold_in(state.key, state.step)
     if axis_name is not None:
         key = jax.random.fold_in(key, jax.lax.axis_index(axis_name))
-    x = batch.x.astype(jnp.float32)
     for number, augment in enumerate(recipe.augment):
-        x = augment(jax.random.fold_in(key, number + 1), x, hyper, state.moments)
-    x = standardise(x, state.moments)
+        batch = augment(jax.random.fold_in(key, number + 1), batch, hyper, state.inputs)
+    x = prepared(batch.x, state.inputs, recipe)
     model = recipe.model if axis_name is None else recipe.model.clone(axis_name=axis_name)
+    trained, frozen = parted(state.params, recipe)
 
-    def objective(params):
-        outputs, updates = model.apply(
-            {'params': params, 'batch_stats': state.batch_stats},
+    def objective(trained):
+        outputs, collections = model.apply(
+            {'params': joined(trained, frozen), **state.collections},
             x,
             train=True,
             dropout=hyper.dropout,
             input_dropout=hyper.input_dropout,
             rngs={'dropout': key},
-            mutable=['batch_stats'],
+            mutable=list(state.collections),
         )
-        loss, loss_state = recipe.loss.apply(state.loss_state, outputs, batch, hyper, axis_name)
+        values, loss_state = _values(recipe.loss, key, state.loss_state, outputs, batch, hyper, axis_name)
+        loss = losses.batch_mean(values, batch.weight, axis_name)
         if hyper.l1 is not None:
-            loss = loss + hyper.l1 * penalties.l1(params)
+            loss = loss + hyper.l1 * penalties.l1(trained)
         if hyper.l2 is not None:
-            loss = loss + hyper.l2 * penalties.l2(params)
-        return loss, (outputs.logits, updates.get('batch_stats', {}), loss_state)
+            loss = loss + hyper.l2 * penalties.l2(trained)
+        return loss, (outputs, collections, loss_state)
 
-    (loss, (logits, batch_stats, loss_state)), gradient = jax.value_and_grad(objective, has_aux=True)(
-        state.params
+    (loss, (outputs, collections, loss_state)), gradient = (
+        jax.value_and_grad(objective, has_aux=True)(trained)
+        if recipe.gradient is None
+        else recipe.gradient(objective, trained, hyper, axis_name)
     )
-    metrics = Metrics(loss, error_rate(logits, batch, axis_name))
+    scores = outputs.logits if recipe.predict is None else recipe.predict(outputs, state.loss_state)
+    metrics = Metrics(loss, error_rate(scores, batch, axis_name))
     if axis_name is not None:
         gradient, metrics = jax.lax.pmean((gradient, metrics), axis_name)
     steps = 1.0 if hyper.steps is None else jnp.maximum(hyper.steps, 1.0)
     progress = jnp.minimum((state.step + 1) / steps, 1.0)
     rate = 0.0 if hyper.learning_rate is None else hyper.learning_rate
     rate = rate * schedules.multiplier(progress, hyper)
-    transformation = recipe.optimizer(hyper, rate)
-    updates, opt_state = transformation.update(gradient, state.opt_state, state.params)
-    params = penalties.max_norm(optax.apply_updates(state.params, updates), hyper.max_norm)
+    updates, opt_state = recipe.optimizer(hyper, rate).update(gradient, state.opt_state, trained)
+    trained = penalties.max_norm(optax.apply_updates(trained, updates), hyper.max_norm)
+    params = joined(trained, frozen)
+    average = state.average
+    if recipe.average is not None:
+        average = recipe.average.update(average, params, progress, hyper)
     return state._replace(
         step=state.step + 1,
         params=params,
-        batch_stats=batch_stats,
+        collections=_kept_if_frozen(collections, state.collections, recipe),
         opt_state=opt_state,
         loss_state=loss_state,
+        average=average,
     ), metrics
 
 
-def error_rate(logits: base.Array, batch: base.Batch, axis_name: str | None = None) -> base.Array:
-    """Fraction of a batch whose largest logit is not the label's; of a shard as `losses.batch_mean`."""
-    return losses.batch_mean((logits.argmax(-1) != batch.y).astype(jnp.float32), batch.weight, axis_name)
+def _values(loss, key, state, outputs, batch, hyper, axis_name):
+    """One value an example and the loss's next state; where labels are mixed, so are their values."""
+    key = jax.random.fold_in(key, LOSS)
+    values, state_after = loss.apply(key, state, outputs, batch, hyper, axis_name)
+    if batch.mixed is not None:
+        other = batch._replace(y=batch.mixed.y, mixed=None)
+        second, _ = loss.apply(key, state, outputs, other, hyper, axis_name)
+        values = batch.mixed.share * values + (1 - batch.mixed.share) * second
+    return values, state_after
 
 
-def log_probabilities(model, params, batch_stats, moments: base.Moments, x: base.Array) -> base.Array:
-    """Returns `[B, classes]` log-probabilities of raw inputs, without dropout or augmentation."""
-    variables = {'params': params, 'batch_stats': batch_stats}
-    return jax.nn.log_softmax(model.apply(variables, standardise(x, moments), train=False).logits)
+def parted(params: base.Params, recipe: base.Recipe) -> tuple[base.Params, base.Params]:
+    """Trained and frozen weights as two trees of the same form, `None` where the other has the leaf."""
+    if recipe.trained is None:
+        return params, None
+    marks = _marks(params, recipe)
+    return (
+        jax.tree.map(lambda mark, leaf: leaf if mark else None, marks, params),
+        jax.tree.map(lambda mark, leaf: None if mark else leaf, marks, params),
+    )
+
+
+def joined(trained: base.Params, frozen: base.Params) -> base.Params:
+    """The weights that `parted` took apart."""
+    if frozen is None:
+        return trained
+    return jax.tree.map(lambda a, b: b if a is None else a, trained, frozen, is_leaf=lambda leaf: leaf is None)
+
+
+def _marks(tree, recipe):
+    return jax.tree_util.tree_map_with_path(
+        lambda path, _: bool(recipe.trained(tuple(str(part.key) for part in path))), tree
+    )
+
+
+def _kept_if_frozen(after, before, recipe):
+    if recipe.trained is None:
+        return dict(after)
+    return {
+        name: jax.tree.map(
+            lambda mark, new, old: new if mark else old, _marks(after[name], recipe), after[name], before[name]
+        )
+        for name in before
+    }
+
+
+def error_rate(scores: base.Array, batch: base.Batch, axis_name: str | None = None) -> base.Array:
+    """Fraction of a batch whose largest score is not the label's; of a shard as `losses.batch_mean`."""
+    return losses.batch_mean((scores.argmax(-1) != batch.y).astype(jnp.float32), batch.weight, axis_name)
+
+
+def evaluated(
+    state: base.State, recipe: base.Recipe, batch_at: Callable[[base.Array], base.Batch] | None = None
+) -> base.Variables:
+    """The variables that are evaluated, kept and saved: the trained ones, or their average.
+
+    Args:
+        state: of the net.
+        recipe: with `average`, or without.
+        batch_at: training batch of a step, for an average that measures batch statistics anew: they move,
+            as in training, over the next `average.refresh` batches, not augmented.
+
+    Returns:
+        Variables of the model, all collections.
+    """
+    average = recipe.average
+    if average is None:
+        return {'params': state.params, **state.collections}
+    params = average.weights(state.average, state.params)
+
+    def refreshed(number, collections):
+        x = prepared(batch_at(state.step + number).x, state.inputs, recipe)
+        variables = {'params': params, **collections}
+        key = jax.random.fold_in(state.key, state.step + number)
+        _, moved = recipe.model.apply(
+            variables, x, train=True, rngs={'dropout': key}, mutable=list(collections)
+        )
+        return dict(moved)
+
+    collections = dict(state.collections)
+    if average.refresh and batch_at is not None and collections:
+        collections = jax.lax.fori_loop(0, average.refresh, refreshed, collections)
+    return {'params': params, **collections}
+
+
+def log_probabilities(
+    variables: base.Variables, loss_state: Any, inputs: Any, x: base.Array, recipe: base.Recipe
+) -> base.Array:
+    """Returns `[B, classes]` log-probabilities of raw inputs, without dropout or augmentation.
+
+    Args:
+        variables: from `evaluated`.
+        loss_state: of the same state; some recipes predict with it.
+        inputs: statistics of the inputs.
+        x: `[B, ...]` raw inputs.
+        recipe: gives the model and what predicts.
+    """
+    outputs = recipe.model.apply(variables, prepared(x, inputs, recipe), train=False)
+    if recipe.predict is None:
+        return jax.nn.log_softmax(outputs.logits)
+    return recipe.predict(outputs, loss_state)

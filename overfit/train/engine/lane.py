@@ -1,24 +1,28 @@
 """A lane: members side by side on every device, and how they come, run, and leave."""
 
+import collections
 import dataclasses
 import time
+from collections.abc import Sequence
 
 import jax
 import numpy as np
 
+from overfit import base
 from overfit.train import step
-from overfit.train.engine import parallel, program
+from overfit.train.engine import layout, parallel, program
 
 
 class Lane:
     """Slots on the devices, each with a member or empty.
 
     Args:
-        recipe: of all members, without their initializers.
+        recipe: of all members, whatever their start.
         where: devices and width.
-        data: `x` and `y`, replicated.
-        members: of the group.
+        data: `x` and `y`, replicated, `[devices, N, ...]`.
+        members: of the group (`population.Member`).
         jobs: theirs, packed; a lane shows the devices those in its slots.
+        inputs: statistics of the inputs of one member, for shapes and types.
         eval_every: steps between evaluations.
 
     Attributes:
@@ -27,12 +31,22 @@ class Lane:
 
     FIRST = 1  # evaluations of the first call, at most
 
-    def __init__(self, recipe, where, data, members, jobs, eval_every):
+    def __init__(
+        self,
+        recipe: base.Recipe,
+        where: 'layout.Layout',
+        data: tuple[jax.Array, jax.Array],
+        members: Sequence,
+        jobs: program.Packed,
+        inputs,
+        eval_every: int,
+    ):
         self._recipe, self._where, self._data = recipe, where, data
-        self._shape = data[0].shape[2:]
+        self._raw = jax.ShapeDtypeStruct((1, *data[0].shape[2:]), data[0].dtype)
+        self._example = step.example_of(self._raw, inputs, recipe)
         self._members, self._jobs = members, jobs
-        self._advance = program.advance(recipe, self._shape, eval_every)
-        self._slots = self._placed = self._kernels = self._records = None
+        self._advance = program.advance(recipe, self._raw, eval_every)
+        self._slots = self._placed = self._variables = self._records = None
         self._began = self._count = None
         self._most = self.FIRST
         self.occupant = np.full(where.devices * where.width, -1)
@@ -60,7 +74,7 @@ class Lane:
         self._fresh |= fresh
         self._show_jobs()
         if self._slots is None:
-            slot = program.slot_of(self._recipe, self._shape, self._jobs)
+            slot = program.slot_of(self._recipe, self._raw, self._jobs)
             self._slots = self._place(jax.tree.map(lambda a: np.zeros((len(fresh), *a.shape), a.dtype), slot))
 
     def release(self, slots) -> None:
@@ -81,7 +95,7 @@ class Lane:
         self._slots = self._place(jax.tree.map(joined, self._slots, other._slots))
         self.occupant[target], self._fresh[target] = other.occupant[source], other._fresh[source]
         other.occupant[:], other._fresh[:] = -1, False
-        other._slots = other._placed = other._kernels = None
+        other._slots = other._placed = other._variables = None
         self._show_jobs()
 
     def dispatch(self, due: int) -> None:
@@ -89,11 +103,11 @@ class Lane:
         self._count = min(self._most, due)
         self._began = time.monotonic()
         if self._fresh.any():
-            self._kernels = self._draw()
+            self._variables = self._draw()
         count = parallel.replicate(np.int32(self._count), self._where.devices)
         fresh = self._place(self._fresh)
         self._slots, self._records = self._advance(
-            self._slots, fresh, self._kernels, self._placed, count, *self._data
+            self._slots, fresh, self._variables, self._placed, count, *self._data
         )
         self._fresh = np.zeros_like(self._fresh)
 
@@ -109,31 +123,44 @@ class Lane:
             self._most = min(2 * self._most, program.MOST_EVALUATIONS)
         return records.reshape(len(self.occupant), self._count, -1)
 
-    def kept(self, slots) -> list:
-        """Copies of the best weights in some slots."""
+    def kept(self, slots: Sequence[int]) -> list:
+        """Copies of what some slots keep: the best variables, and the loss's state at that time."""
         best = jax.tree.map(self._flat, self._slots.stopping.best_params)
         return [jax.tree.map(lambda a, slot=slot: a[slot].copy(), best) for slot in slots]
 
     def _draw(self):
-        """Kernels for the slots that begin; of what the others show nothing comes."""
+        """Draws initial variables for all slots; the program looks only at those of slots marked fresh.
+
+        Members that begin together usually share their start, and then the variables never leave the
+        devices. Where starts differ, each is drawn for all slots and the rows are put together on the host.
+        """
         inside = [self._members[n] for n in np.maximum(self.occupant, 0)]
         seeds = np.array([m.seed for m in inside], np.uint32)
         scales = np.array([m.hyper.init_log2_scale or 0 for m in inside], np.float32)
-        numbers, wanted = step.kernels_of(self._recipe.model, self._shape)
-        numbers = parallel.replicate(np.array(numbers, np.uint32), self._where.devices)
-        drawn = {}
+        slots_of = collections.defaultdict(list)
         for slot in np.flatnonzero(self._fresh):
-            initializer = inside[slot].recipe.initializer
-            if initializer not in drawn:
-                draw = program.draw(initializer, wanted)
-                drawn[initializer] = draw(*self._place((seeds, scales)), numbers)
+            slots_of[inside[slot].recipe.start.draw].append(slot)
+        drawn = {}
+        for function, slots in slots_of.items():
+            # Slots of another start are filled with the first one's given variables, and never looked at.
+            starts = [m.recipe.start for m in inside]
+            starts = [start if start.draw is function else starts[slots[0]] for start in starts]
+            given = None
+            if starts[0].given is not None:
+                trees = [start.given.variables for start in starts]
+                given = jax.tree.map(lambda *a: np.stack(a), *trees)
+            draw = program.draw(function, self._recipe.model, self._example)
+            drawn[function] = draw(*self._place((seeds, scales)), self._place(given))
         if len(drawn) == 1:
             return drawn.popitem()[1]
-        flat = {initializer: jax.tree.map(self._flat, kernels) for initializer, kernels in drawn.items()}
-        first = next(iter(flat))
-        own = [m.recipe.initializer if m.recipe.initializer in flat else first for m in inside]
-        rows = [jax.tree.map(lambda a, slot=slot: a[slot], flat[f]) for slot, f in enumerate(own)]
-        return self._place(jax.tree.map(lambda *a: np.stack(a), *rows))
+        rows = {}
+        for function, variables in drawn.items():
+            flat = jax.tree.map(self._flat, variables)
+            rows |= {slot: jax.tree.map(lambda a, n=slot: a[n], flat) for slot in slots_of[function]}
+        blank = jax.tree.map(np.zeros_like, next(iter(rows.values())))
+        return self._place(
+            jax.tree.map(lambda *a: np.stack(a), *[rows.get(n, blank) for n in range(len(inside))])
+        )
 
     def _show_jobs(self):
         rows = np.maximum(self.occupant, 0)

@@ -4,14 +4,14 @@ import functools
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from overfit import base
-from overfit.train import step
+from overfit.train import start, step
 
 MANY = 10_000  # members: so many that their number does not shape the layout
 LANES = 2  # one computes while the host looks after the other
+REUSE = 4  # multiplications by each weight above which a model counts as convolutional
 
 
 class Layout(NamedTuple):
@@ -28,18 +28,36 @@ class Layout(NamedTuple):
     width: int
 
 
-@functools.cache
-def forward_flops(model, shape: tuple[int, ...]) -> float:
-    """Floating-point operations of one example's forward pass."""
-    x = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
-    variables = step.shapes_of(model, shape)[1]
-    lowered = jax.jit(lambda v, x: model.apply(v, x, train=False).logits).lower(variables, x)
+@functools.lru_cache(maxsize=1024)
+def forward_flops(model, example: jax.ShapeDtypeStruct) -> float:
+    """Floating-point operations of one example's forward pass.
+
+    Args:
+        model: a linen module.
+        example: shape and type of prepared inputs, `[1, ...]`.
+    """
+    variables = start.shapes_of(model, example)[1]
+    lowered = jax.jit(lambda v, x: model.apply(v, x, train=False).logits).lower(variables, example)
     return float(lowered.cost_analysis()['flops'])
 
 
-def weights_of(model, shape: tuple[int, ...]) -> int:
-    """Number of weights and running statistics of a model."""
-    return sum(a.size for a in jax.tree.leaves(step.shapes_of(model, shape)[1]))
+def weights_of(model, example: jax.ShapeDtypeStruct) -> int:
+    """Number of weights and running statistics of a model; arguments as of `forward_flops`."""
+    return sum(a.size for a in jax.tree.leaves(start.shapes_of(model, example)[1]))
+
+
+def reuses_weights(model, example: jax.ShapeDtypeStruct) -> bool:
+    """Whether a model uses its weights at many places of an input, as convolutions do.
+
+    A dense net multiplies by every weight once for an example, two operations each.
+    """
+    return forward_flops(model, example) > REUSE * 2 * max(1, weights_of(model, example))
+
+
+def example_of(recipe: base.Recipe, examples: base.Examples) -> jax.ShapeDtypeStruct:
+    """Shape and type of one prepared input, `[1, ...]`."""
+    inputs = examples.kind.measure(examples.x[:1])
+    return step.example_of(examples.x, inputs, recipe)
 
 
 def choose(recipe: base.Recipe, examples: base.Examples, members: int = MANY) -> Layout:
@@ -47,25 +65,26 @@ def choose(recipe: base.Recipe, examples: base.Examples, members: int = MANY) ->
 
     On a CPU a lane is as wide as keeps about 40 MFLOP a step in it (measured: 4 to 8 members
     of an MLP 64-128-128-10; wider ones leave the cache), but at least 2, which XLA multiplies up to twice
-    as fast as one; large images one at a time. On an accelerator everything runs abreast.
+    as fast as one; nets that convolve large images one at a time, as their products fill the cores alone.
+    On an accelerator everything runs abreast.
     A lane is never wider than the power of two that holds a device's share of the members.
     All slots together stay below 1 GiB of weights on a CPU, 16 GiB on an accelerator.
 
     Args:
         recipe: model and batch size.
-        examples: for the shape of an input.
+        examples: for the shape of an input, and its kind.
         members: to train.
     """
-    shape = examples.x.shape[1:]
-    weights = 4 * weights_of(recipe.model, shape)
+    example = example_of(recipe, examples)
+    weights = 4 * weights_of(recipe.model, example)
     devices = len(jax.local_devices())
     cpu = jax.default_backend() == 'cpu'
     most = max(1, int((2**30 if cpu else 2**34) / (6 * weights * devices)))  # slots of a device
     needed = 2 ** int(np.ceil(np.log2(max(1, members / devices))))
     if not cpu:
         return Layout(devices, 1, min(2 ** int(np.log2(min(most, 1024))), needed))
-    flops = 3 * recipe.batch_size * forward_flops(recipe.model, shape)
-    alone = hasattr(recipe.model, 'channels') and flops > 0.5e9
+    flops = 3 * recipe.batch_size * forward_flops(recipe.model, example)
+    alone = flops > 0.5e9 and reuses_weights(recipe.model, example)
     width = 1 if alone else 2 ** int(np.log2(np.clip(40e6 / flops, 2, 8)))
     width = min(width, needed, most)
     return Layout(devices, max(1, min(LANES, most // width)), width)

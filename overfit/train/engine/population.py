@@ -2,8 +2,8 @@
 
 A lane holds some members on each device, a `vmap` narrow enough that what it touches stays in cache. It runs
 until the next moment at which a member of it can end; then members that have ended leave their slot and
-waiting ones take it, each with its own step counter, so early stopping saves time. One lane computes while
-the host looks after the other.
+waiting ones take it, each with its own step counter, so early stopping saves time. There are two lanes: one
+computes while the host reads the other's records, refills its slots and starts it again.
 """
 
 import collections
@@ -15,12 +15,17 @@ import jax
 import numpy as np
 
 from overfit import base
+from overfit.data import kinds
+from overfit.train import start as start_lib
 from overfit.train import step
 from overfit.train.engine import lane as lane_lib
 from overfit.train.engine import layout as layouts
 from overfit.train.engine import parallel, program
 
 MOST_EXAMPLES = 65_535  # of `keys.shuffled`
+# Columns of a curve, which are the first fields of a `program.Record`.
+CURVE = 5
+STEP, TRAIN_LOSS, TRAIN_ERROR, LOSS, ERROR = range(CURVE)
 
 
 class Member(NamedTuple):
@@ -53,19 +58,21 @@ class Trained(NamedTuple):
     """What became of a member.
 
     Attributes:
-        variables: `{'params', 'batch_stats'}` of the kept weights, or `None` where not asked for.
-        moments: standardisation of its inputs.
+        variables: of the model, `params` and its other collections, as kept; `None` where not asked for.
+        loss_state: of the loss, when these variables were kept; likewise.
+        inputs: statistics of its inputs.
         error: validation error at the kept weights, a fraction (NaN without validation examples).
         loss: mean validation cross-entropy there, nats.
         best_step: the step of the kept weights.
         steps: steps done.
-        finite: False: the loss became NaN or infinite, and the member was stopped there.
+        finite: False: the loss became NaN or infinite; the net diverged and was stopped there.
         curve: `[evaluations, 5]`: step, training loss and error (means since the last evaluation),
             validation loss and error (NaN without validation examples).
     """
 
     variables: Any
-    moments: base.Moments
+    loss_state: Any
+    inputs: Any
     error: float
     loss: float
     best_step: int
@@ -95,14 +102,15 @@ def train(
             their compiled programs.
         keep_variables: return the kept weights.
         layout: members on the devices; by default chosen by `layout.choose`.
-        compact: members that have ended make room at once; else when all of their lane have.
+        compact: fill a slot again as soon as its member ends; else only when the whole lane is done.
         progress: called with (member-steps done since the last call, members finished since).
 
     Returns:
         One `Trained` a member, in order.
 
     Raises:
-        ValueError: a member without training examples, or with more than 65,535, or without an end.
+        ValueError: a member without training examples, or with more than 65,535, or without an end; a
+            recipe that prepares inputs of another kind than the examples, or whose given weights do not fit.
     """
     for member in members:
         if not 0 < len(member.train) <= MOST_EXAMPLES:
@@ -123,7 +131,8 @@ def train(
     for number, member in enumerate(members):
         groups[structure(member.recipe)].append(number)
     results = [None] * len(members)
-    measured = functools.cache(lambda rows: step.moments_of(examples.x[list(rows)], examples.kind))
+    # Members of a fold share their training rows; to measure them once each is enough.
+    measured = functools.cache(lambda rows: _measured(examples, np.frombuffer(rows, np.int64)))
     data = None
     for recipe, numbers in groups.items():
         fields = fields_of(members[n].hyper for n in numbers)
@@ -131,37 +140,68 @@ def train(
         where = layout or layouts.choose(recipe, examples, len(group))
         if data is None or len(data[0]) != where.devices:
             data = parallel.replicate((examples.x, examples.y), where.devices)
-        moments = [measured(tuple(m.train.tolist())) for m in group]
-        jobs = _packed(group, moments, room)
+        inputs = [
+            measured(np.asarray(m.train, np.int64).tobytes())
+            if m.recipe.start.inputs is None
+            else m.recipe.start.inputs
+            for m in group
+        ]
+        _check(recipe, group, examples, inputs[0])
+        jobs = _packed(group, inputs, room)
         slots = where.devices * where.width
         lanes = [
-            lane_lib.Lane(recipe, where, data, group, jobs, eval_every)
+            lane_lib.Lane(recipe, where, data, group, jobs, inputs[0], eval_every)
             for _ in range(min(where.lanes, -(-len(group) // slots)))
         ]
         curves, kept = _run(group, lanes, eval_every, keep_variables, compact, progress)
-        trained = [_trained(*one) for one in zip(group, moments, kept, curves, strict=True)]
+        trained = [_trained(*one) for one in zip(group, inputs, kept, curves, strict=True)]
         for number, one in zip(numbers, trained, strict=True):
             results[number] = one
     return results
 
 
 def structure(recipe: base.Recipe) -> base.Recipe:
-    """What decides about the program of a recipe: all of it but the initializer."""
-    return recipe._replace(initializer=None)
+    """What decides about the program of a recipe: all of it but its start."""
+    return recipe._replace(start=None)
 
 
 def fields_of(hypers: Iterable[base.Hyper]) -> set[str]:
-    """Fields that one of these settings has."""
-    return {f for hyper in hypers for f, value in hyper._asdict().items() if value is not None}
+    """Names of the numbers that one of these settings has."""
+    return {name for hyper in hypers for name in hyper.numbers()}
 
 
 def filled(hyper: base.Hyper, fields: Iterable[str]) -> base.Hyper:
-    """The same setting with all of these fields, 0 where absent: then it shares the others' program."""
-    return hyper._replace(**{f: 0.0 for f in fields if getattr(hyper, f) is None})
+    """The same setting with all of these numbers, 0 where absent: then it shares the others' program."""
+    present = hyper.numbers()
+    return hyper.with_numbers(**{name: 0.0 for name in fields if name not in present})
+
+
+def _measured(examples, rows):
+    """Statistics of the inputs in some rows, in types of four bytes."""
+    smaller = {np.dtype('float64'): np.float32, np.dtype('int64'): np.int32}
+    inputs = jax.tree.map(np.asarray, examples.kind.measure(examples.x[rows]))
+    return jax.tree.map(lambda a: a.astype(smaller.get(a.dtype, a.dtype)), inputs)
+
+
+def _check(recipe, group, examples, inputs):
+    """Refuses a recipe that cannot have been meant for these examples."""
+    prepare, wanted = recipe.prepare or kinds.standardise, examples.kind.prepare
+    if prepare is not wanted:
+        raise ValueError(
+            f'the recipe prepares its inputs with {prepare.__name__}, but the examples are of the kind '
+            f'{examples.kind.name}, which {wanted.__name__} prepares: give the recipe prepare={wanted.__name__}'
+        )
+    example = step.example_of(examples.x, inputs, recipe)
+    for start in {member.recipe.start for member in group}:
+        start_lib.check_given(start, recipe.model, example)
 
 
 def _run(members, lanes, eval_every, keep_variables, compact, progress):
-    """Runs members through lanes; returns their records, and the weights kept."""
+    """Runs members through lanes; returns their records, and what was kept of each.
+
+    A turn of the loop starts every lane that stands still, then waits for the one that has run longest. So
+    while the host waits for a lane, the other computes; there is always one at work but in the last call.
+    """
     waiting, running = collections.deque(range(len(members))), collections.deque()
     curves = [[] for _ in members]
     kept = [None] * len(members)
@@ -188,8 +228,8 @@ def _run(members, lanes, eval_every, keep_variables, compact, progress):
                 finished.append(slot)
             done += (len(curve) - before) * eval_every
         if keep_variables:
-            for slot, variables in zip(finished, lane.kept(finished) if finished else [], strict=True):
-                kept[lane.occupant[slot]] = variables
+            for slot, of_slot in zip(finished, lane.kept(finished) if finished else [], strict=True):
+                kept[lane.occupant[slot]] = of_slot
         lane.release(finished)
         if progress is not None:
             progress(done, len(finished))
@@ -228,7 +268,7 @@ def _take(curve, records):
     return False
 
 
-def _packed(members, moments, room):
+def _packed(members, inputs, room):
     """Jobs of members, `[members, ...]`, index arrays padded to their room."""
 
     def padded(rows, size):
@@ -238,7 +278,7 @@ def _packed(members, moments, room):
         program.Job(
             seed=np.array([m.seed for m in members], np.uint32),
             hyper=jax.tree.map(lambda *a: np.array(a, np.float32), *[m.hyper for m in members]),
-            moments=jax.tree.map(lambda *a: np.stack(a), *moments),
+            inputs=jax.tree.map(lambda *a: np.stack(a), *inputs),
             train=np.stack([padded(m.train, room[0]) for m in members]),
             count=np.array([len(m.train) for m in members], np.uint32),
             validation=np.stack([padded(m.validation, room[1]) for m in members]),
@@ -249,14 +289,15 @@ def _packed(members, moments, room):
     )
 
 
-def _trained(member, moments, variables, curve):
+def _trained(member, inputs, kept, curve):
     last = curve[-1]
     steps, best_step = int(last.step), int(last.best_step)
-    rows = np.array([record[:5] for record in curve])
+    rows = np.array([record[:CURVE] for record in curve])
     if not len(member.validation):
-        rows[:, 3:] = np.nan
+        rows[:, LOSS:] = np.nan
     error = loss = float('nan')
     best = [record for record in curve if record.step == best_step]
     if best and len(member.validation):
         loss, error = float(best[0].loss), float(best[0].error)
-    return Trained(variables, moments, error, loss, best_step, steps, bool(last.finite), rows)
+    variables, loss_state = (None, None) if kept is None else (kept['variables'], kept['loss_state'])
+    return Trained(variables, loss_state, inputs, error, loss, best_step, steps, bool(last.finite), rows)

@@ -1,0 +1,189 @@
+"""What a user asks of a study, checked against the data and planned before anything runs."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from overfit import base
+from overfit.data import splits as splits_lib
+from overfit.study import baselines
+from overfit.study import plan as plan_lib
+from overfit.study import techniques as known
+from overfit.study.arms import Arm, Baseline, Technique, arm_of
+from overfit.study.protocol import fold_count
+from overfit.train import check
+from overfit.train.engine import population
+
+
+class Request(NamedTuple):
+    """What a user asks of a study.
+
+    Attributes:
+        train_size: labelled examples to pretend; `None`: all of the pool.
+        validation: fraction of them held out, 0.1 to 0.3.
+        techniques: to compare; `None`: all of `techniques.STANDARD` that apply.
+        baseline: what they are added to; `None`: a plain net of two hidden layers.
+        textbook: techniques from whose combination the search may start; `None`: by the kind of the data.
+        minutes: for everything; `None`: the standard effort, or less where that takes long.
+        trials: settings tried of an arm; `None`: as the budget allows.
+        replicates: fresh paired replicates; likewise.
+        seed: of everything.
+    """
+
+    train_size: int | None = None
+    validation: float = 0.2
+    techniques: Sequence[Technique] | None = None
+    baseline: Baseline | None = None
+    textbook: Sequence[Technique] | None = None
+    minutes: float | None = None
+    trials: int | None = None
+    replicates: int | None = None
+    seed: int = 0
+
+
+class Design(NamedTuple):
+    """What is compared and how; it knows nothing of a test set.
+
+    Attributes:
+        baseline: recipe and space that techniques are added to.
+        arms: the baseline, then one a technique.
+        textbook: techniques from whose combination the search may start.
+        labelled: `[n]` indices of the labelled examples that the search and the final model use.
+        plan: what will run.
+    """
+
+    baseline: Baseline
+    arms: tuple[Arm, ...]
+    textbook: tuple[Technique, ...]
+    labelled: np.ndarray
+    plan: plan_lib.Plan
+
+
+class Study(NamedTuple):
+    """A request, checked against its data.
+
+    Attributes:
+        splits: the data set.
+        design: what will be compared.
+    """
+
+    splits: splits_lib.Splits
+    design: Design
+
+
+def prepare(splits: splits_lib.Splits, request: Request) -> Study:
+    """Checks a request and plans the study.
+
+    Args:
+        splits: the data set.
+        request: what is asked.
+
+    Returns:
+        The study, nothing of it run.
+
+    Raises:
+        ValueError: a request that the data cannot serve, or a technique or baseline that cannot train; the
+            message names the argument.
+    """
+    if not 0.1 <= request.validation <= 0.3:
+        raise ValueError(f'validation={request.validation} is out of range: give a fraction from 0.1 to 0.3')
+    pool = splits.train
+    size = len(pool.y) if request.train_size is None else request.train_size
+    if size > population.MOST_EXAMPLES:
+        raise ValueError(
+            f'train_size={size:,} is more than the {population.MOST_EXAMPLES:,} that a replicate may have: '
+            'this is for small data, give a smaller one'
+        )
+    baseline = request.baseline or baselines.baseline(baselines.mlp(len(pool.classes)), pool.kind)
+    chosen = _techniques(request.techniques, baseline, pool.kind)
+    arms = tuple(arm_of(one, baseline) for one in [(), *[(technique,) for technique in chosen]])
+    labelled = splits_lib.subset(pool.y, size, seed=request.seed)
+    check_folds(pool, labelled, request.validation)
+    wanted = baselines.textbook(pool.kind) if request.textbook is None else request.textbook
+    textbook = tuple(technique for technique in wanted if technique in chosen)
+    together = arm_of(textbook, baseline)
+    check.recipes([(arm.recipe, arm.space) for arm in (*arms, together)], pool)
+    plan = plan_lib.make(
+        pool,
+        arms,
+        together,
+        train_size=size,
+        validation=request.validation,
+        minutes=request.minutes,
+        seed=request.seed,
+        trials=request.trials,
+        replicates=request.replicates,
+    )
+    return Study(splits, Design(baseline, arms, textbook, labelled, plan))
+
+
+def _techniques(wanted, baseline, kind):
+    """The techniques to compare, each once."""
+    if wanted is None:
+        return [t for t in known.STANDARD if t.applies(baseline.recipe, kind)]
+    chosen = []
+    for technique in wanted:
+        if not isinstance(technique, Technique):
+            raise ValueError(
+                f'techniques holds a {type(technique).__name__}: give overfit.Technique values, for instance '
+                'overfit.techniques.dropout'
+            )
+        if not technique.applies(baseline.recipe, kind):
+            raise ValueError(
+                f'the technique "{technique.label}" does not apply to this baseline on data of the kind '
+                f'{kind.name}: leave it out of techniques'
+            )
+        if technique not in chosen:
+            chosen.append(technique)
+    if not chosen:
+        raise ValueError('techniques is empty: name at least one, or leave it out for all that apply')
+    labels = [technique.label for technique in chosen]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise ValueError(f'two techniques have the label "{label}": give each its own')
+    return chosen
+
+
+def check_folds(pool: base.Examples, labelled: np.ndarray, validation: float) -> None:
+    """Refuses labelled sets in which a class is too small to be in every fold.
+
+    Args:
+        pool: labelled examples.
+        labelled: `[n]` indices of those in use.
+        validation: fraction that is held out.
+
+    Raises:
+        ValueError: a class has fewer examples than there are folds.
+    """
+    folds, fewest = fold_count(validation), fold_count(0.3)
+    counts = np.bincount(pool.y[labelled], minlength=len(pool.classes))
+    rarest = int(counts.argmin())
+    if counts[rarest] >= folds:
+        return
+    ways = [f'give validation=0.3 ({fewest} folds)'] if counts[rarest] >= fewest else []
+    ways += ['use a larger train_size'] if len(labelled) < len(pool.y) else ['add examples of it or leave it out']
+    raise ValueError(
+        f'class {pool.classes[rarest]} has {counts[rarest]} labelled examples, fewer than the {folds} folds of '
+        f'validation={validation:g}: {", or ".join(ways)}'
+    )
+
+
+def describe(study: Study) -> str:
+    """What will run, in words: nets, programs, minutes, memory, and what was cut."""
+    design, plan, protocol = study.design, study.design.plan, study.design.plan.protocol
+    steps = sum(plan.member_steps.values())
+    lines = [
+        f'{len(design.arms)} arms × {protocol.trials} trials × {protocol.folds} folds, '
+        f'then {protocol.replicates} fresh replicates; {protocol.steps} steps each',
+        f'{plan.nets:,} nets, {steps / 1e6:.1f} million training steps, {plan.programs} programs; '
+        f'about {sum(plan.seconds.values()) / 60:.1f} min and {plan.megabytes / 1024:.1f} GiB',
+    ]
+    if 2 * protocol.train_size > len(study.splits.train.y):
+        lines.append(
+            'replicates share most of their labelled examples: intervals hold for other splits, initial '
+            'weights and test examples, less so for other labelled examples'
+        )
+    if plan.cut:
+        lines.append(f'to fit the budget: {"; ".join(plan.cut)}')
+    return '\n'.join(lines)
