@@ -1,4 +1,8 @@
-"""Nonlinearities. Each rises with every one of its inputs, so it may be applied after max-pooling."""
+"""Nonlinearities. None falls where an input rises, so each may be applied after max-pooling.
+
+>>> tanh.name, tanh.apply(jnp.zeros(2)).tolist()
+('tanh', [0.0, 0.0])
+"""
 
 import functools
 
@@ -7,9 +11,9 @@ import jax.numpy as jnp
 
 from overfit import base
 
-relu = base.Activation(jax.nn.relu)
-tanh = base.Activation(jnp.tanh)
-sigmoid = base.Activation(jax.nn.sigmoid)
+relu = base.Activation('relu', jax.nn.relu)
+tanh = base.Activation('tanh', jnp.tanh)
+sigmoid = base.Activation('sigmoid', jax.nn.sigmoid)
 
 
 def maxout(pieces: int) -> base.Activation:
@@ -28,6 +32,9 @@ def maxout(pieces: int) -> base.Activation:
         ValueError: if `pieces` is not a whole number of at least 2.
 
     Reference: Goodfellow et al., "Maxout networks", ICML 2013, section 3.
+
+    >>> maxout(2).apply(jnp.array([1.0, 5.0, 3.0, 4.0])).tolist()
+    [3.0, 5.0]
     """
     if not isinstance(pieces, int) or pieces < 2:
         raise ValueError(f'maxout needs a whole number of pieces, 2 or more, but was given {pieces!r}.')
@@ -44,4 +51,4 @@ def _maxout(pieces: int) -> base.Activation:
             )
         return functools.reduce(jnp.maximum, jnp.split(z, pieces, axis=-1))
 
-    return base.Activation(apply, pieces)
+    return base.Activation(f'maxout {pieces}', apply, pieces)

@@ -29,6 +29,10 @@ def dropout(key: jax.Array, x: jax.Array, rate: base.Number) -> jax.Array:
 
     Reference: Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting",
     JMLR 2014, section 4, with the scaling in training ("inverted", section 10).
+
+    >>> dropped = dropout(jax.random.key(0), jnp.ones((2, 100)), 0.5)
+    >>> jnp.unique(dropped).tolist()
+    [0.0, 2.0]
     """
     if rate is None:
         return x

@@ -14,7 +14,9 @@ def _fans(shape: tuple[int, ...]) -> tuple[int, int]:
     return math.prod(shape[:-1]), math.prod(shape[:-2]) * shape[-1]
 
 
-def uniform_fan_in(key: jax.Array, shape: tuple[int, ...], dtype=jnp.float32) -> jax.Array:
+def uniform_fan_in(
+    key: jax.Array, shape: tuple[int, ...], dtype: jax.typing.DTypeLike = jnp.float32
+) -> jax.Array:
     """Uniform, scaled by the number of inputs of a unit.
 
     `U(-1 / sqrt(fan_in), 1 / sqrt(fan_in))`, of variance `1 / (3 fan_in)`.
@@ -32,12 +34,16 @@ def uniform_fan_in(key: jax.Array, shape: tuple[int, ...], dtype=jnp.float32) ->
 
     Reference: the common heuristic, Glorot and Bengio, "Understanding the difficulty of training deep
     feedforward neural networks", AISTATS 2010, eq. 1.
+
+    >>> kernel = uniform_fan_in(jax.random.key(0), (100, 8))
+    >>> kernel.shape, bool(abs(kernel).max() <= 0.1)
+    ((100, 8), True)
     """
     bound = 1 / math.sqrt(_fans(shape)[0])
     return jax.random.uniform(key, shape, dtype, -bound, bound)
 
 
-def he(key: jax.Array, shape: tuple[int, ...], dtype=jnp.float32) -> jax.Array:
+def he(key: jax.Array, shape: tuple[int, ...], dtype: jax.typing.DTypeLike = jnp.float32) -> jax.Array:
     """Normal, keeping the variance of activations through layers of ReLUs.
 
     `N(0, 2 / fan_in)`.
@@ -54,11 +60,15 @@ def he(key: jax.Array, shape: tuple[int, ...], dtype=jnp.float32) -> jax.Array:
         ValueError: if `shape` has fewer than two axes.
 
     Reference: He et al., "Delving deep into rectifiers", ICCV 2015, eq. 10.
+
+    >>> kernel = he(jax.random.key(0), (200, 50))
+    >>> kernel.shape, round(float(kernel.std()), 2)
+    ((200, 50), 0.1)
     """
     return math.sqrt(2 / _fans(shape)[0]) * jax.random.normal(key, shape, dtype)
 
 
-def glorot(key: jax.Array, shape: tuple[int, ...], dtype=jnp.float32) -> jax.Array:
+def glorot(key: jax.Array, shape: tuple[int, ...], dtype: jax.typing.DTypeLike = jnp.float32) -> jax.Array:
     """Uniform, balancing the variance of activations and of gradients.
 
     `U(-b, b)` with `b = sqrt(6 / (fan_in + fan_out))`.
@@ -76,12 +86,16 @@ def glorot(key: jax.Array, shape: tuple[int, ...], dtype=jnp.float32) -> jax.Arr
 
     Reference: Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural
     networks", AISTATS 2010, eq. 16.
+
+    >>> kernel = glorot(jax.random.key(0), (100, 50))
+    >>> kernel.shape, bool(abs(kernel).max() <= 0.2)
+    ((100, 50), True)
     """
     bound = math.sqrt(6 / sum(_fans(shape)))
     return jax.random.uniform(key, shape, dtype, -bound, bound)
 
 
-def normal(key: jax.Array, shape: tuple[int, ...], dtype=jnp.float32) -> jax.Array:
+def normal(key: jax.Array, shape: tuple[int, ...], dtype: jax.typing.DTypeLike = jnp.float32) -> jax.Array:
     """Normal of a fixed size, whatever the layer's width.
 
     `N(0, 0.01^2)`.
@@ -96,5 +110,9 @@ def normal(key: jax.Array, shape: tuple[int, ...], dtype=jnp.float32) -> jax.Arr
 
     Reference: Krizhevsky, Sutskever, Hinton, "ImageNet classification with deep convolutional neural
     networks", NeurIPS 2012, section 5.
+
+    >>> kernel = normal(jax.random.key(0), (100, 50))
+    >>> kernel.shape, round(float(kernel.std()), 3)
+    ((100, 50), 0.01)
     """
     return 0.01 * jax.random.normal(key, shape, dtype)

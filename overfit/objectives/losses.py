@@ -21,6 +21,10 @@ def cross_entropy(logits: jax.Array, labels: jax.Array, *, label_smoothing: base
         `[B]`, nats.
 
     Reference: Szegedy et al., "Rethinking the Inception architecture", CVPR 2016, section 7.
+
+    >>> values = cross_entropy(jnp.zeros((1, 4)), jnp.array([2]))
+    >>> round(float(values[0]), 3)  # the logarithm of 4
+    1.386
     """
     chex.assert_rank([logits, labels], [2, 1])
     chex.assert_type([logits, labels], [float, int])
@@ -32,24 +36,28 @@ def cross_entropy(logits: jax.Array, labels: jax.Array, *, label_smoothing: base
     return (1 - label_smoothing) * value - label_smoothing * jnp.mean(log_p, axis=1)
 
 
-def center_distance(features: jax.Array, labels: jax.Array, centers: jax.Array) -> jax.Array:
+def center_distance(centers: jax.Array, features: jax.Array, labels: jax.Array) -> jax.Array:
     """How far each example lies from the center of its class.
 
     `|f - c_label|^2 / 2`.
 
     Args:
+        centers: `[classes, F]`.
         features: `[B, F]`.
         labels: `[B]` integers in `[0, classes)`.
-        centers: `[classes, F]`.
 
     Returns:
         `[B]`.
 
     Reference: Wen et al., "A discriminative feature learning approach for deep face recognition",
     ECCV 2016, eq. 2.
+
+    >>> centers = jnp.array([[0.0, 0.0], [1.0, 1.0]])
+    >>> center_distance(centers, jnp.array([[3.0, 4.0], [1.0, 1.0]]), jnp.array([0, 1])).tolist()
+    [12.5, 0.0]
     """
-    chex.assert_rank([features, labels, centers], [2, 1, 2])
-    chex.assert_type([features, labels, centers], [float, int, float])
+    chex.assert_rank([centers, features, labels], [2, 2, 1])
+    chex.assert_type([centers, features, labels], [float, float, int])
     chex.assert_equal_shape_prefix([features, labels], 1)
     chex.assert_equal_shape_suffix([features, centers], 1)
     own = jnp.matmul(_one_hot(labels, centers.shape[0]), centers, precision=jax.lax.Precision.HIGHEST)
@@ -82,6 +90,9 @@ def center_update(
 
     Reference: Wen et al., "A discriminative feature learning approach for deep face recognition",
     ECCV 2016, eq. 4.
+
+    >>> center_update(jnp.array([[1.0], [9.0]]), jnp.array([[3.0]]), jnp.array([0]), 0.5).tolist()
+    [[1.5], [9.0]]
     """
     chex.assert_rank([centers, features, labels], [2, 2, 1])
     chex.assert_type([centers, features, labels], [float, float, int])
@@ -89,12 +100,12 @@ def center_update(
     chex.assert_equal_shape_suffix([features, centers], 1)
     if rate is None:
         return centers
-    member = _one_hot(labels, centers.shape[0])
+    one_hot = _one_hot(labels, centers.shape[0])
     if weight is not None:
         chex.assert_equal_shape([weight, labels])
-        member = member * weight[:, None]
-    counts = jnp.sum(member, axis=0)
-    sums = jnp.matmul(member.T, features, precision=jax.lax.Precision.HIGHEST)
+        one_hot = one_hot * weight[:, None]
+    counts = jnp.sum(one_hot, axis=0)
+    sums = jnp.matmul(one_hot.T, features, precision=jax.lax.Precision.HIGHEST)
     if axis_name is not None:
         counts, sums = jax.lax.psum((counts, sums), axis_name)
     delta = (counts[:, None] * centers - sums) / (1 + counts[:, None])
@@ -119,6 +130,9 @@ def batch_mean(values: jax.Array, weight: jax.Array | None, axis_name: str | Non
 
     Returns:
         Scalar.
+
+    >>> float(batch_mean(jnp.array([1.0, 3.0, 8.0]), jnp.array([1.0, 1.0, 0.0])))
+    2.0
     """
     chex.assert_rank(values, 1)
     if weight is None:
@@ -130,29 +144,34 @@ def batch_mean(values: jax.Array, weight: jax.Array | None, axis_name: str | Non
     return jnp.sum(weight * values) / jnp.where(total > 0, total, 1)
 
 
-def _softmax_apply(state, outputs, batch, hyper, axis_name=None):
-    values = cross_entropy(outputs.logits, batch.y, label_smoothing=hyper.label_smoothing)
-    return batch_mean(values, batch.weight, axis_name), state
+def _softmax_init(classes, features):
+    del classes, features
+    return ()
+
+
+def _softmax_apply(key, state, outputs, batch, hyper, axis_name):
+    del key, axis_name  # nothing is drawn, and no example knows of another
+    return cross_entropy(outputs.logits, batch.y, label_smoothing=hyper.label_smoothing), state
 
 
 def _center_init(classes, features):
     return jnp.zeros((classes, features))
 
 
-def _center_apply(state, outputs, batch, hyper, axis_name=None):
-    value, _ = _softmax_apply((), outputs, batch, hyper, axis_name)
+def _center_apply(key, state, outputs, batch, hyper, axis_name):
+    del key  # nothing is drawn
+    values = cross_entropy(outputs.logits, batch.y, label_smoothing=hyper.label_smoothing)
     if hyper.center_weight is not None:
-        distance = center_distance(outputs.features, batch.y, state)
-        value = value + hyper.center_weight * batch_mean(distance, batch.weight, axis_name)
-    update = center_update(
+        values = values + hyper.center_weight * center_distance(state, outputs.features, batch.y)
+    moved = center_update(
         state, outputs.features, batch.y, hyper.center_rate, weight=batch.weight, axis_name=axis_name
     )
-    return value, update
+    return values, moved
 
 
 # Cross-entropy, smoothed by `hyper.label_smoothing`.
-softmax = base.Loss(lambda classes, features: (), _softmax_apply)
+softmax = base.Loss(_softmax_init, _softmax_apply, 'softmax')
 
-# Cross-entropy plus `hyper.center_weight` times the center loss (Wen et al. 2016, eq. 5, as means over
-# the batch); the state is the centers `[classes, F]`, which move by `hyper.center_rate`.
-center = base.Loss(_center_init, _center_apply)
+# Cross-entropy plus `hyper.center_weight` times the center loss (Wen et al. 2016, eq. 5, for each example);
+# the state is the centers `[classes, F]`, which move by `hyper.center_rate`.
+center = base.Loss(_center_init, _center_apply, 'center')

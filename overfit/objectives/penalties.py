@@ -1,4 +1,8 @@
-"""Penalties and bounds on weights. They act on leaves named `'kernel'`: not on biases, nor on scales."""
+"""Penalties and bounds on weights.
+
+They act on kernels alone: `kernels` says which leaves these are, and is the one place where the name of a
+leaf decides anything. Frozen weights that the tree lacks (`None` in their place) are left out.
+"""
 
 import chex
 import jax
@@ -8,13 +12,20 @@ from overfit import base
 
 
 def kernels(params: base.Params) -> base.Params:
-    """Marks the weights that are penalised.
+    """Marks the weights that penalties, bounds and weight decay act on: the leaves named `'kernel'`.
+
+    That is flax's own name for the matrix of a dense layer and the filters of a convolution. Biases, scales
+    of normalisations and embeddings have other names and stay free; a module of one's own has its weights
+    penalised by calling them `'kernel'`.
 
     Args:
-        params: tree of arrays.
+        params: tree of arrays, of weights that are trained; `None` stands where there are none.
 
     Returns:
-        The same tree of bools, `True` at leaves named `'kernel'`.
+        The same tree of bools.
+
+    >>> kernels({'kernel': jnp.ones((3, 2)), 'bias': jnp.ones(2)})
+    {'bias': False, 'kernel': True}
     """
     return jax.tree_util.tree_map_with_path(
         lambda path, _: bool(path) and getattr(path[-1], 'key', None) == 'kernel', params
@@ -32,12 +43,15 @@ def l1(params: base.Params) -> jax.Array:
     """Sum of absolute weights, `sum |w|`, whose gradient is a constant pull to zero: `sign(w)`, 0 at 0.
 
     Args:
-        params: tree of arrays; only leaves named `'kernel'` count.
+        params: tree of arrays; only `kernels` count.
 
     Returns:
         Scalar.
 
     Reference: Tibshirani, "Regression shrinkage and selection via the lasso", JRSS B 1996, eq. 1.
+
+    >>> float(l1({'kernel': jnp.array([[3.0], [-4.0]]), 'bias': jnp.array([9.0])}))
+    7.0
     """
     return _total(_size, params)
 
@@ -57,12 +71,15 @@ def l2(params: base.Params) -> jax.Array:
     """Half the sum of squared weights, whose gradient is the weights: `sum w^2 / 2`.
 
     Args:
-        params: tree of arrays; only leaves named `'kernel'` count.
+        params: tree of arrays; only `kernels` count.
 
     Returns:
         Scalar.
 
     Reference: Krogh and Hertz, "A simple weight decay can improve generalization", NeurIPS 1991, eq. 1.
+
+    >>> float(l2({'kernel': jnp.array([[3.0], [-4.0]]), 'bias': jnp.array([9.0])}))
+    12.5
     """
     return _total(jnp.square, params) / 2
 
@@ -73,7 +90,7 @@ def max_norm(params: base.Params, bound: base.Number) -> base.Params:
     `w min(1, bound / |w|_2)` for each column `w` of a kernel seen as `[fan_in, out]`.
 
     Args:
-        params: tree of arrays; only leaves named `'kernel'` change.
+        params: tree of arrays; only `kernels` change.
         bound: radius of the ball; 0 or `None`: no bound.
 
     Returns:
@@ -81,6 +98,9 @@ def max_norm(params: base.Params, bound: base.Number) -> base.Params:
 
     Reference: Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting",
     JMLR 2014, section 5.1.
+
+    >>> max_norm({'kernel': jnp.array([[3.0], [-4.0]])}, 2.5)['kernel'].tolist()
+    [[1.5], [-2.0]]
     """
     if bound is None:
         return params

@@ -1,4 +1,4 @@
-"""Early stopping as arrays: the same program for one member and for a population of them."""
+"""Early stopping as arrays: the same program for one net and for a population of them."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from overfit import base
 
 
 class Stopping(NamedTuple):
-    """What early stopping remembers of one member.
+    """What early stopping remembers of one net.
 
     Attributes:
         best: float32 scalar, lowest score so far; infinite before the first.
@@ -28,7 +28,14 @@ class Stopping(NamedTuple):
 
 
 def init(params: base.Params) -> Stopping:
-    """Returns the state before the first evaluation, holding the initial weights (any tree)."""
+    """Returns the state before the first evaluation, holding the initial weights.
+
+    Args:
+        params: weights, any tree of arrays.
+
+    >>> int(init({'kernel': jnp.zeros(3)}).best_step)
+    -1
+    """
     return Stopping(
         best=jnp.full((), jnp.inf, jnp.float32),
         best_step=jnp.full((), -1, jnp.int32),
@@ -39,11 +46,15 @@ def init(params: base.Params) -> Stopping:
 
 
 def update(
-    state: Stopping, score: jax.Array, step: jax.Array, params: base.Params, patience: base.Number
+    state: Stopping,
+    score: float | jax.Array,
+    step: int | jax.Array,
+    params: base.Params,
+    patience: base.Number,
 ) -> Stopping:
     """Takes in one evaluation: keeps the weights if they are the best, stops after too many that are not.
 
-    An improvement is a score strictly below the best; an equal, infinite or NaN score waits. The member stops
+    An improvement is a score strictly below the best; an equal, infinite or NaN score waits. The net stops
     when `wait >= patience`. The best weights are kept whatever ends the run.
 
     Args:
@@ -51,13 +62,19 @@ def update(
         score: float scalar, lower is better.
         step: integer scalar, training steps done.
         params: weights that gave the score, the tree of `init`.
-        patience: scalar, evaluations without improvement before the member stops; `None` or 0: never.
+        patience: scalar, evaluations without improvement before the net stops; `None` or 0: never.
 
     Returns:
         The new state; equal to `state` if that was stopped.
 
-    L. Prechelt, "Early stopping - but when?", in Neural Networks: Tricks of the Trade, 1998: the criterion UP
-    (section 2.2.1), counted against the best score in place of the last one.
+    Reference: Prechelt, "Early stopping - but when?", in Neural Networks: Tricks of the Trade, 1998: the
+    criterion UP (section 2.2.1), counted against the best score in place of the last one.
+
+    >>> state = init(jnp.zeros(()))
+    >>> for step, score in enumerate([0.9, 0.5, 0.7, 0.6], start=1):
+    ...     state = update(state, score, step, jnp.full((), step), 2)
+    >>> int(state.best_step), bool(state.stopped), int(state.best_params)
+    (2, True, 2)
     """
     chex.assert_rank([score, step], 0)
     chex.assert_trees_all_equal_structs(state.best_params, params)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from overfit import base
 
 
-def warmup(progress: jax.Array, strength: base.Number) -> jax.Array:
+def warmup(progress: float | jax.Array, strength: base.Number) -> jax.Array:
     """Rises linearly: `min(1, progress / strength)`.
 
     Args:
@@ -21,14 +21,17 @@ def warmup(progress: jax.Array, strength: base.Number) -> jax.Array:
     Returns:
         Scalar in [0, 1]; 0 only at progress 0.
 
-    P. Goyal et al., "Accurate, large minibatch SGD: training ImageNet in 1 hour", 2017, section 2.2.
+    Reference: Goyal et al., "Accurate, large minibatch SGD: training ImageNet in 1 hour", 2017, section 2.2.
+
+    >>> [float(warmup(progress, 0.5)) for progress in (0.25, 0.5, 1.0)]
+    [0.5, 1.0, 1.0]
     """
     chex.assert_rank(progress, 0)
     rising = progress < strength
     return jnp.where(rising, progress / jnp.where(rising, strength, 1.0), 1.0)
 
 
-def cosine(progress: jax.Array, strength: base.Number) -> jax.Array:
+def cosine(progress: float | jax.Array, strength: base.Number) -> jax.Array:
     """Falls along half a cosine: `1 - strength * (1 - cos(pi * progress)) / 2`.
 
     Args:
@@ -38,14 +41,17 @@ def cosine(progress: jax.Array, strength: base.Number) -> jax.Array:
     Returns:
         Scalar in [0, 1].
 
-    I. Loshchilov, F. Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017, eq. 5,
-    without restarts.
+    Reference: Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017,
+    eq. 5, without restarts.
+
+    >>> [round(float(cosine(progress, 1.0)), 2) for progress in (0.0, 0.5, 1.0)]
+    [1.0, 0.5, 0.0]
     """
     chex.assert_rank(progress, 0)
     return 1 - strength * (1 - jnp.cos(jnp.pi * progress)) / 2
 
 
-def exponential(progress: jax.Array, strength: base.Number) -> jax.Array:
+def exponential(progress: float | jax.Array, strength: base.Number) -> jax.Array:
     """Falls exponentially: `exp(-strength * progress)`.
 
     Args:
@@ -55,14 +61,17 @@ def exponential(progress: jax.Array, strength: base.Number) -> jax.Array:
     Returns:
         Scalar in (0, 1].
 
-    A. Senior et al., "An empirical study of learning rates in deep neural networks for speech recognition",
-    ICASSP 2013, section 2.3.
+    Reference: Senior et al., "An empirical study of learning rates in deep neural networks for speech
+    recognition", ICASSP 2013, section 2.3.
+
+    >>> [round(float(exponential(progress, 2.0)), 2) for progress in (0.0, 0.5, 1.0)]
+    [1.0, 0.37, 0.14]
     """
     chex.assert_rank(progress, 0)
     return jnp.exp(-strength * progress)
 
 
-def inverse_time(progress: jax.Array, strength: base.Number) -> jax.Array:
+def inverse_time(progress: float | jax.Array, strength: base.Number) -> jax.Array:
     """Falls as 1/t: `1 / (1 + strength * progress)`.
 
     Args:
@@ -72,13 +81,17 @@ def inverse_time(progress: jax.Array, strength: base.Number) -> jax.Array:
     Returns:
         Scalar in (0, 1].
 
-    H. Robbins, S. Monro, "A stochastic approximation method", Annals of Mathematical Statistics 22, 1951.
+    Reference: Robbins and Monro, "A stochastic approximation method", Annals of Mathematical Statistics 22,
+    1951.
+
+    >>> [float(inverse_time(progress, 3.0)) for progress in (0.0, 1.0)]
+    [1.0, 0.25]
     """
     chex.assert_rank(progress, 0)
     return 1 / (1 + strength * progress)
 
 
-def step_decay(progress: jax.Array, strength: base.Number) -> jax.Array:
+def step_decay(progress: float | jax.Array, strength: base.Number) -> jax.Array:
     """Falls in two steps, after each third of the run: `(1 - strength) ** min(2, floor(3 * progress))`.
 
     Args:
@@ -88,8 +101,11 @@ def step_decay(progress: jax.Array, strength: base.Number) -> jax.Array:
     Returns:
         Scalar in [0, 1].
 
-    A. Krizhevsky, I. Sutskever, G. Hinton, "ImageNet classification with deep convolutional neural networks",
-    NIPS 2012, section 5.
+    Reference: Krizhevsky, Sutskever, Hinton, "ImageNet classification with deep convolutional neural
+    networks", NeurIPS 2012, section 5.
+
+    >>> [float(step_decay(progress, 0.5)) for progress in (0.2, 0.5, 1.0)]
+    [1.0, 0.5, 0.25]
     """
     chex.assert_rank(progress, 0)
     kept = 1 - strength
@@ -105,7 +121,7 @@ SCHEDULES = {
 }
 
 
-def multiplier(progress: jax.Array, hyper: base.Hyper) -> jax.Array:
+def multiplier(progress: float | jax.Array, hyper: base.Hyper) -> jax.Array:
     """Returns the product of the schedules whose field of `hyper` is given; 1 without any.
 
     Args:
@@ -114,6 +130,9 @@ def multiplier(progress: jax.Array, hyper: base.Hyper) -> jax.Array:
 
     Returns:
         Scalar float32, what to multiply the learning rate by.
+
+    >>> float(multiplier(0.5, base.Hyper(inverse_time=2.0, step_decay=0.5)))
+    0.25
     """
     chex.assert_rank(progress, 0)
     result = jnp.ones((), jnp.float32)

@@ -1,5 +1,7 @@
 """Augmentation against SciPy's resampling, exact moves of the array, and the distribution of draws."""
 
+import functools
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -8,7 +10,7 @@ import scipy.ndimage
 from absl.testing import parameterized
 
 from overfit import base, keys
-from overfit.data import augment
+from overfit.data import augment, kinds
 
 AUGMENTS = {
     'geometric': ('shift', 'zoom', 'rotate', 'flip'),
@@ -22,15 +24,21 @@ def images(*shape, seed=0):
     return np.random.default_rng(seed).uniform(0, 255, shape).astype(np.float32)
 
 
-def moments(channels):
+def standard(channels):
     ramp = np.arange(channels, dtype=np.float32)
-    return base.Moments(mean=100 + ramp, scale=np.full(channels, 50.0, np.float32), fill=7 + 30 * ramp)
+    return kinds.Standard(mean=100 + ramp, scale=np.full(channels, 50.0, np.float32), border=7 + 30 * ramp)
 
 
-def moved(image, down, right, fill):
-    """Shifts an array by whole pixels: what comes from outside is fill."""
+def changed(name, key, x, hyper, inputs):
+    """The inputs that an augmentation makes of a batch."""
+    batch = base.Batch(x, jnp.zeros(len(x), jnp.int32))
+    return getattr(augment, name)(key, batch, hyper, inputs).x
+
+
+def moved(image, down, right, border):
+    """Shifts an array by whole pixels: what comes from outside is border."""
     out = np.empty_like(image)
-    out[:] = fill
+    out[:] = border
     height, width = image.shape[:2]
     for i in range(height):
         for j in range(width):
@@ -49,8 +57,8 @@ class AffineTest(chex.TestCase):
         rng = np.random.default_rng(3)
         x = images(12, height, width, channels)
         matrix = (np.eye(2, 3) + rng.normal(size=(12, 2, 3)) * np.array([0.3, 0.3, 2.0])).astype(np.float32)
-        fill = moments(channels).fill
-        got = augment.affine(x, matrix, fill)
+        border = standard(channels).border
+        got = augment.affine(x, matrix, border)
         centre = (np.array([height, width]) - 1) / 2
         for b in range(12):
             linear, offset = matrix[b, :, :2].astype(np.float64), matrix[b, :, 2].astype(np.float64)
@@ -61,17 +69,17 @@ class AffineTest(chex.TestCase):
                     centre - linear @ centre + offset,
                     order=1,
                     mode='grid-constant',
-                    cval=fill[c],
+                    cval=border[c],
                 )
                 np.testing.assert_allclose(got[b, :, :, c], wanted, atol=2e-3)
 
     def test_whole_pixels_shift_the_array(self):
-        x, fill = images(5, 6, 8, 2), moments(2).fill
+        x, border = images(5, 6, 8, 2), standard(2).border
         moves = [(0, 0), (2, 0), (0, -3), (-1, 5), (9, 1)]
         matrix = np.array([[[1, 0, -down], [0, 1, -right]] for down, right in moves], np.float32)
-        got = augment.affine(x, matrix, fill)
+        got = augment.affine(x, matrix, border)
         for image, out, (down, right) in zip(x, got, moves, strict=True):
-            np.testing.assert_allclose(out, moved(image, down, right, fill), rtol=1e-6)
+            np.testing.assert_allclose(out, moved(image, down, right, border), rtol=1e-6)
 
     @parameterized.parameters(7, 8)
     def test_quarter_turns_and_mirrors_move_pixels(self, side):
@@ -89,7 +97,7 @@ class DrawTest(chex.TestCase):
     """What `draw_affine` draws, read from the maps by linear algebra."""
 
     def maps(self, number=4000, height=20, width=10, **fields):
-        matrix = augment.draw_affine(keys.key(5), number, height, width, base.Hyper(**fields))
+        matrix = augment.draw_affine(keys.key(5), number, height, width, **fields)
         return np.asarray(matrix, np.float64)
 
     def test_shift_is_uniform_in_each_axis(self):
@@ -122,10 +130,9 @@ class DrawTest(chex.TestCase):
     def test_a_blob_lands_where_the_map_says(self):
         x = np.zeros((64, 33, 33, 1), np.float32)
         x[:, 16, 16] = 1
-        hyper = base.Hyper(shift=0.2, rotate=0.4, flip=0.5)
-        matrix = augment.draw_affine(keys.key(2), 64, 33, 33, hyper)
-        black = moments(1)._replace(fill=np.zeros(1, np.float32))
-        out = np.asarray(jax.jit(augment.geometric)(keys.key(2), x, hyper, black))
+        numbers = {'shift': 0.2, 'rotate': 0.4, 'flip': 0.5}
+        matrix = augment.draw_affine(keys.key(2), 64, 33, 33, **numbers)
+        out = np.asarray(jax.jit(augment.random_affine)(keys.key(2), x, np.zeros(1, np.float32), **numbers))
         grid = np.arange(33) - 16
         total = out.sum((1, 2, 3))
         got = np.stack([(out.sum((2, 3)) @ grid) / total, (out.sum((1, 3)) @ grid) / total], axis=1)
@@ -136,16 +143,49 @@ class DrawTest(chex.TestCase):
 
 class AugmentTest(chex.TestCase):
     @parameterized.parameters(*AUGMENTS)
-    def test_absent_returns_x_itself(self, name):
-        x = jnp.asarray(images(3, 5, 5, 1))
-        self.assertIs(getattr(augment, name)(keys.key(0), x, base.Hyper(dropout=0.5), moments(1)), x)
+    def test_absent_returns_the_batch_itself(self, name):
+        batch = base.Batch(jnp.asarray(images(3, 5, 5, 1)), jnp.zeros(3, jnp.int32))
+        hyper = base.Hyper(dropout=0.5)
+        self.assertIs(getattr(augment, name)(keys.key(0), batch, hyper, standard(1)), batch)
+
+    def test_absent_returns_x_itself(self):
+        x, one = jnp.asarray(images(3, 5, 5, 1)), jnp.ones(1)
+        self.assertIs(augment.random_affine(keys.key(0), x, one), x)
+        self.assertIs(augment.random_lighting(keys.key(0), x, one), x)
+        self.assertIs(augment.gaussian_noise(keys.key(0), x, one, noise=None), x)
 
     @parameterized.parameters(*FIELDS)
-    def test_0_is_absent_and_more_is_a_change_of_each_sample(self, name, field):
+    def test_only_the_inputs_change_and_whole_values_act_as_floats(self, name, field):
+        x = images(6, 8, 8, 3).astype(np.uint8)
+        mixed = base.Mixed(jnp.ones(6, jnp.int32), jnp.full(6, 0.7))
+        batch = base.Batch(jnp.asarray(x), jnp.arange(6), jnp.ones(6), mixed)
+        hyper = base.Hyper(**{field: 0.4})
+        got = getattr(augment, name)(keys.key(2), batch, hyper, standard(3))
+        self.assertEqual(got.x.dtype, jnp.float32)
+        for part in ('y', 'weight', 'mixed'):
+            self.assertIs(getattr(got, part), getattr(batch, part))
+        np.testing.assert_array_equal(got.x, changed(name, keys.key(2), jnp.float32(x), hyper, standard(3)))
+
+    @parameterized.parameters(*AUGMENTS)
+    def test_the_plain_function_is_the_slot_with_numbers(self, name):
+        x, inputs, key = images(6, 8, 8, 3), standard(3), keys.key(2)
+        numbers = dict(zip(AUGMENTS[name], (0.1, 0.2, 0.3, 0.5), strict=False))
+        plain = {
+            'geometric': lambda: augment.random_affine(key, x, inputs.border, **numbers),
+            'lighting': lambda: augment.random_lighting(key, x, inputs.scale, **numbers),
+            'noise': lambda: augment.gaussian_noise(key, x, inputs.scale, **numbers),
+        }
+        got = changed(name, key, x, base.Hyper(**numbers), inputs)
+        np.testing.assert_array_equal(got, plain[name]())
+        self.assertGreater(np.abs(got - x).mean(), 1)
+
+    @parameterized.parameters(*FIELDS)
+    def test_0_is_absent_and_more_is_a_change_of_each_image(self, name, field):
         x, numbers = images(40, 8, 8, 3), jnp.array([0.0, 0.3])
-        apply = getattr(augment, name)
-        members = jax.vmap(lambda number: apply(keys.key(1), x, base.Hyper(**{field: number}), moments(3)))
-        none, some = np.asarray(members(numbers))
+        nets = jax.vmap(
+            lambda number: changed(name, keys.key(1), x, base.Hyper(**{field: number}), standard(3))
+        )
+        none, some = np.asarray(nets(numbers))
         np.testing.assert_allclose(none, x, rtol=1e-6)
         change = np.abs(some - x).mean((1, 2, 3))
         if field == 'flip':
@@ -155,41 +195,41 @@ class AugmentTest(chex.TestCase):
             self.assertGreater(len(np.unique(change)), 38)
 
     @parameterized.parameters(*AUGMENTS)
-    def test_a_key_replays_and_a_member_of_many_is_itself_alone(self, name):
+    def test_a_key_replays_and_a_net_of_many_is_itself_alone(self, name):
         x = images(4, 6, 8, 8, 1)
         hyper = base.Hyper(
             shift=0.1, zoom=0.2, rotate=0.3, flip=0.5, brightness=0.5, contrast=0.5, noise=jnp.array(0.2)
         )
         hypers = jax.tree.map(lambda n: n * jnp.array([0.5, 1.0, 1.0, 1.0]), hyper)
-        member_keys = jax.vmap(lambda i: jax.random.fold_in(keys.key(3), i))(jnp.array([0, 1, 2, 2]))
-        apply = getattr(augment, name)
-        together = jax.jit(jax.vmap(apply, in_axes=(0, 0, 0, None)))(member_keys, x, hypers, moments(1))
-        alone = apply(member_keys[2], x[2], hyper, moments(1))
+        net_keys = jax.vmap(lambda i: jax.random.fold_in(keys.key(3), i))(jnp.array([0, 1, 2, 2]))
+        apply = functools.partial(changed, name)
+        together = jax.jit(jax.vmap(apply, in_axes=(0, 0, 0, None)))(net_keys, x, hypers, standard(1))
+        alone = apply(net_keys[2], x[2], hyper, standard(1))
         np.testing.assert_allclose(together[2], alone, rtol=1e-5, atol=1e-3)
-        np.testing.assert_array_equal(apply(member_keys[3], x[2], hyper, moments(1)), alone)
-        other = apply(member_keys[1], x[2], hyper, moments(1))
+        np.testing.assert_array_equal(apply(net_keys[3], x[2], hyper, standard(1)), alone)
+        other = apply(net_keys[1], x[2], hyper, standard(1))
         self.assertGreater(np.abs(other - alone).mean(), 0.1)
 
     def test_contrast_scales_about_each_channels_mean(self):
         x = images(2000, 4, 4, 2)
         x[..., 1] = x[..., 1] / 2 + 100
-        out = np.asarray(augment.lighting(keys.key(4), x, base.Hyper(contrast=0.6), moments(2)))
+        out = np.asarray(augment.random_lighting(keys.key(4), x, standard(2).scale, contrast=0.6))
         np.testing.assert_allclose(out.mean((1, 2)), x.mean((1, 2)), rtol=1e-4)
         factor = out.std((1, 2)) / x.std((1, 2))
         np.testing.assert_allclose(factor[:, 0], factor[:, 1], rtol=1e-4)
         self.assertGreater(uniform_p(factor[:, 0], 0.4, 1.6), 1e-3)
 
-    def test_brightness_adds_one_number_a_sample(self):
+    def test_brightness_adds_one_number_an_image(self):
         x = images(2000, 4, 4, 2)
-        out = np.asarray(augment.lighting(keys.key(4), x, base.Hyper(brightness=0.8), moments(2)))
+        out = np.asarray(augment.random_lighting(keys.key(4), x, standard(2).scale, brightness=0.8))
         added = out - x
         self.assertLess(np.ptp(added.reshape(2000, -1), axis=1).max(), 1e-3)
         self.assertGreater(uniform_p(added[:, 0, 0, 0], -40.0, 40.0), 1e-3)
 
     def test_brightness_and_contrast_are_drawn_apart(self):
         x = images(2000, 4, 4, 1)
-        hyper = base.Hyper(brightness=0.8, contrast=0.6)
-        out = np.asarray(augment.lighting(keys.key(4), x, hyper, moments(1)))
+        scale = standard(1).scale
+        out = np.asarray(augment.random_lighting(keys.key(4), x, scale, brightness=0.8, contrast=0.6))
         drawn = [out.mean((1, 2, 3)) - x.mean((1, 2, 3)), out.std((1, 2, 3)) / x.std((1, 2, 3))]
         self.assertLess(abs(np.corrcoef(drawn)[0, 1]), 0.08)
 
@@ -197,7 +237,7 @@ class AugmentTest(chex.TestCase):
     def test_noise_is_gaussian_in_standardised_units(self, *shape):
         x = images(*shape)
         scale = np.array([1.0, 50.0, 0.01], np.float32)
-        out = augment.noise(keys.key(6), x, base.Hyper(noise=0.3), moments(3)._replace(scale=scale))
+        out = augment.gaussian_noise(keys.key(6), x, scale, noise=0.3)
         for c in range(2):
             added = np.ravel(np.asarray(out - x)[..., c]) / scale[c]
             self.assertGreater(scipy.stats.kstest(added, 'norm', (0, 0.3)).pvalue, 1e-3)

@@ -41,6 +41,12 @@ class ActivationsTest(chex.TestCase):
         largest = np.tile(naive_maxout(z, pieces), pieces)
         np.testing.assert_array_equal(slope, largest == z)
 
+    def test_names(self):
+        names = [
+            a.name for a in (activations.relu, activations.tanh, activations.sigmoid, activations.maxout(2))
+        ]
+        self.assertEqual(names, ['relu', 'tanh', 'sigmoid', 'maxout 2'])
+
     def test_equal_arguments_give_the_same_hashable(self):
         self.assertEqual(activations.maxout(3), activations.maxout(pieces=3))
         self.assertEqual(hash(activations.maxout(3)), hash(activations.maxout(3)))

@@ -182,6 +182,16 @@ class ModelsTest(chex.TestCase):
             logits, h @ params['logits']['kernel'] + params['logits']['bias'], atol=1e-5
         )
 
+    def test_the_dense_layers_see_few_places_whatever_the_size(self):
+        for side in (*range(4, 48), 64, 79, 80, 96, 127, 128):
+            channels = models.channels_for(side // 2, side)
+            self.assertBetween(side >> len(channels), 1 if side < 8 else 2, 4, side)
+            self.assertEqual((len(channels), channels[-1]), (len(models.channels_for(side, 3)), 64))
+        self.assertEqual([models.channels_for(n, n) for n in (19, 20, 39)], [(32, 64)] + 2 * [(16, 32, 64)])
+        model = models.CNN(3)
+        variables = jax.eval_shape(lambda: model.init(keys.key(0), jnp.zeros((1, 64, 64, 3)), train=False))
+        self.assertEqual(variables['params']['Dense_0']['kernel'].shape, (4 * 4 * 64, 128))
+
     def test_a_table_is_no_image(self):
         with self.assertRaisesRegex(ValueError, r'images \[B, H, W, C\].*\(3, 5\)'):
             models.CNN(4).init(keys.key(0), jnp.zeros((3, 5)), train=False)
@@ -214,12 +224,12 @@ class ModelsTest(chex.TestCase):
         np.testing.assert_allclose(np.unique(features), [0, 4 / 3], rtol=1e-6)
         self.assertAlmostEqual((features == 0).mean(), 0.25, delta=0.02)
 
-    def test_a_member_equals_itself_alone(self):
+    def test_a_net_of_a_population_equals_itself_alone(self):
         x = images((5, 6, 6, 1))
         model = models.CNN(3, channels=(4,), widths=(6,), batch_norm=True)
         split, rates = jax.random.split(keys.key(1), 3), jnp.array([0.0, 0.3, 0.6])
-        members = [draw(model, x, seed) for seed in range(3)]
-        variables = jax.tree.map(lambda *leaves: np.stack(leaves), *members)
+        nets = [draw(model, x, seed) for seed in range(3)]
+        variables = jax.tree.map(lambda *leaves: np.stack(leaves), *nets)
 
         def gradient(variables, rate, key):
             def value(params):
@@ -231,7 +241,7 @@ class ModelsTest(chex.TestCase):
             return jax.grad(value)(variables['params'])
 
         together = jax.jit(jax.vmap(gradient))(variables, rates, split)
-        alone = jax.jit(gradient)(members[1], rates[1], split[1])
+        alone = jax.jit(gradient)(nets[1], rates[1], split[1])
         chex.assert_trees_all_close(jax.tree.map(lambda leaf: leaf[1], together), alone, atol=1e-4, rtol=1e-4)
 
     @parameterized.named_parameters(

@@ -7,10 +7,11 @@ import numpy as np
 import scipy.special
 from absl.testing import parameterized
 
-from overfit import base
+from overfit import base, keys
 from overfit.objectives import losses
 
 CLASSES, FEATURES, BATCH = 4, 3, 12
+KEY = keys.key(0)
 
 
 def example(seed=0):
@@ -77,9 +78,9 @@ class CenterTest(chex.TestCase):
             0.5 * np.linalg.norm(f - centers[y]) ** 2 for f, y in zip(outputs.features, labels, strict=True)
         ]
         np.testing.assert_allclose(
-            losses.center_distance(outputs.features, labels, centers), expected, rtol=1e-5
+            losses.center_distance(centers, outputs.features, labels), expected, rtol=1e-5
         )
-        gradient = jax.grad(lambda f: losses.center_distance(f, labels, centers).sum())(outputs.features)
+        gradient = jax.grad(lambda f: losses.center_distance(centers, f, labels).sum())(outputs.features)
         np.testing.assert_allclose(gradient, outputs.features - centers[labels], atol=1e-6)
 
     @parameterized.parameters(False, True)
@@ -122,29 +123,32 @@ class CenterTest(chex.TestCase):
 
 
 class LossTest(chex.TestCase):
-    @parameterized.parameters(False, True)
-    def test_value_of_softmax(self, weighted):
+    def test_values_of_softmax(self):
         outputs, labels, weight, _ = example()
         rows = -scipy.special.log_softmax(outputs.logits, axis=1)[np.arange(BATCH), labels]
-        batch = base.Batch(outputs.features, labels, weight if weighted else None)
-        expected = rows[weight == 1].mean() if weighted else rows.mean()
-        value, state = losses.softmax.apply(
-            losses.softmax.init(CLASSES, FEATURES), outputs, batch, base.Hyper(), None
-        )
-        np.testing.assert_allclose(value, expected, rtol=1e-5)
-        self.assertEqual(state, ())
+        for given in (None, weight):  # whatever counts, each example has its value
+            values, state = losses.softmax.apply(
+                KEY,
+                losses.softmax.init(CLASSES, FEATURES),
+                outputs,
+                base.Batch(outputs.features, labels, given),
+                base.Hyper(),
+                None,
+            )
+            np.testing.assert_allclose(values, rows, rtol=1e-5)
+            self.assertEqual(state, ())
 
-    def test_value_and_state_of_center(self):
+    def test_values_and_state_of_center(self):
         outputs, labels, weight, centers = example()
         np.testing.assert_array_equal(losses.center.init(CLASSES, FEATURES), np.zeros((CLASSES, FEATURES)))
         hyper = base.Hyper(center_weight=0.2, center_rate=0.4, label_smoothing=0.1)
-        value, moved = losses.center.apply(
-            centers, outputs, base.Batch(outputs.features, labels, weight), hyper, None
+        values, moved = losses.center.apply(
+            KEY, centers, outputs, base.Batch(outputs.features, labels, weight), hyper, None
         )
         target = 0.9 * np.eye(CLASSES)[labels] + 0.1 / CLASSES
         rows = -(target * scipy.special.log_softmax(outputs.logits, axis=1)).sum(axis=1)
         rows = rows + 0.2 * 0.5 * ((outputs.features - centers[labels]) ** 2).sum(axis=1)
-        np.testing.assert_allclose(value, rows[weight == 1].mean(), rtol=1e-5)
+        np.testing.assert_allclose(values, rows, rtol=1e-5)
         np.testing.assert_allclose(
             moved, naive_update(centers, outputs.features, labels, 0.4, weight), atol=1e-5
         )
@@ -154,35 +158,46 @@ class LossTest(chex.TestCase):
         outputs, labels, _, centers = example()
         batch = base.Batch(outputs.features, labels)
         hyper = base.Hyper(center_weight=absent, center_rate=absent, label_smoothing=absent)
-        value, moved = losses.center.apply(centers, outputs, batch, hyper, None)
+        values, moved = losses.center.apply(KEY, centers, outputs, batch, hyper, None)
         rows = -scipy.special.log_softmax(outputs.logits, axis=1)[np.arange(BATCH), labels]
-        np.testing.assert_allclose(value, rows.mean(), rtol=1e-5)
+        np.testing.assert_allclose(values, rows, rtol=1e-5)
         np.testing.assert_array_equal(moved, centers)
 
     @parameterized.product(weighted=(False, True), loss=(losses.softmax, losses.center))
-    def test_mean_over_shards_is_the_mean_over_the_batch(self, weighted, loss):
+    def test_a_shard_has_the_values_gradients_and_state_of_the_whole_batch(self, weighted, loss):
         outputs, labels, weight, centers = example()
         weight = weight if weighted else None
         hyper = base.Hyper(center_weight=0.2, center_rate=0.4)
         state = () if loss is losses.softmax else centers
 
-        def value_and_gradient(outputs, labels, weight, axis_name):
-            def value(outputs):
+        def mean_and_gradient(outputs, labels, weight, axis_name):
+            def mean(outputs):
                 batch = base.Batch(outputs.features, labels, weight)
-                return loss.apply(state, outputs, batch, hyper, axis_name)[0]
+                values, moved = loss.apply(KEY, state, outputs, batch, hyper, axis_name)
+                return losses.batch_mean(values, weight, axis_name), (values, moved)
 
-            return jax.value_and_grad(value)(outputs)
+            return jax.value_and_grad(mean, has_aux=True)(outputs)
 
         def halves(tree):
             return jax.tree.map(lambda leaf: leaf.reshape(2, BATCH // 2, *leaf.shape[1:]), tree)
 
-        whole = value_and_gradient(outputs, labels, weight, None)
-        value, gradient = jax.vmap(lambda *a: value_and_gradient(*a, 'batch'), axis_name='batch')(
-            *halves((outputs, labels, weight))
-        )
-        np.testing.assert_allclose(value.mean(), whole[0], rtol=1e-5)
+        (mean, (values, moved)), whole_gradient = mean_and_gradient(outputs, labels, weight, None)
+        counts = np.ones(BATCH) if weight is None else weight
+        np.testing.assert_allclose(mean, np.average(values, weights=counts), rtol=1e-5)
+        (means, (shard_values, shard_moved)), gradient = jax.vmap(
+            lambda *a: mean_and_gradient(*a, 'batch'), axis_name='batch'
+        )(*halves((outputs, labels, weight)))
+        np.testing.assert_allclose(means.mean(), mean, rtol=1e-5)
+        np.testing.assert_allclose(shard_values, halves(values), rtol=1e-5)
+        if loss is losses.center:
+            np.testing.assert_allclose(shard_moved, np.stack([moved, moved]), atol=1e-5)
         # An example's gradient in the mean over two shards is half its gradient in its own shard.
-        chex.assert_trees_all_close(jax.tree.map(lambda g: g / 2, gradient), halves(whole[1]), atol=1e-6)
+        chex.assert_trees_all_close(
+            jax.tree.map(lambda g: g / 2, gradient), halves(whole_gradient), atol=1e-6
+        )
+
+    def test_names(self):
+        self.assertEqual((losses.softmax.name, losses.center.name), ('softmax', 'center'))
 
     def test_padding_alone_counts_nothing(self):
         self.assertEqual(losses.batch_mean(jnp.array([5.0, 7.0]), jnp.zeros(2)), 0)

@@ -59,3 +59,22 @@ class PenaltiesTest(chex.TestCase):
         np.testing.assert_allclose(kernels[:, :, 0], [[3, 4], [0.6, 0.8], [3, 4]], rtol=1e-6)
         np.testing.assert_array_equal(kernels[0], tree['kernel'])
         np.testing.assert_array_equal(kernels[:, :, 1], np.zeros((3, 2)))
+
+    def test_frozen_weights_that_are_absent_count_nothing(self):
+        whole = params()
+        trained = {'Dense_0': whole['Dense_0'], 'ConvBlock_0': {'kernel': None, 'scale': None}, 'other': None}
+        marks = {
+            'Dense_0': {'kernel': True, 'bias': False},
+            'ConvBlock_0': {'kernel': None, 'scale': None},
+            'other': None,
+        }
+        self.assertEqual(penalties.kernels(trained), marks)
+        self.assertEqual(penalties.l1(trained), 3 + 1 + 4)
+        self.assertEqual(penalties.l2(trained), (9 + 1 + 16) / 2)
+        bounded = penalties.max_norm(trained, 2.0)
+        self.assertEqual(jax.tree.structure(bounded), jax.tree.structure(trained))
+        np.testing.assert_allclose(bounded['Dense_0']['kernel'], [[1.2, -1.0], [-1.6, 0.0]], rtol=1e-6)
+        slopes = jax.grad(lambda tree: penalties.l1(tree) + penalties.l2(tree))(trained)
+        self.assertIsNone(slopes['other'])
+        np.testing.assert_allclose(slopes['Dense_0']['kernel'], [[4, -2], [-5, 0]])
+        self.assertEqual(penalties.l1({'a': None}), 0)

@@ -1,4 +1,4 @@
-"""Early stopping against a plain Python loop, for many members at once."""
+"""Early stopping against a plain Python loop, for many nets at once."""
 
 import chex
 import jax
@@ -50,19 +50,19 @@ class EarlyStoppingTest(chex.TestCase):
         np.testing.assert_array_equal(got.best_params['dense']['kernel'], np.full((3, 2), wanted))
         self.assertEqual(int(got.best_params['count']), wanted)
 
-    def test_like_a_loop_for_each_member_of_a_population(self):
+    def test_like_a_loop_for_each_net_of_a_population(self):
         rng = np.random.default_rng(0)
-        members = 60
-        drift = np.linspace(-0.1, 0.1, members)[:, None] * np.arange(EVALUATIONS)[None, :]
-        scores = np.round(rng.normal(size=(members, EVALUATIONS)) + drift, 1).astype(np.float32)  # with ties
+        nets = 60
+        drift = np.linspace(-0.1, 0.1, nets)[:, None] * np.arange(EVALUATIONS)[None, :]
+        scores = np.round(rng.normal(size=(nets, EVALUATIONS)) + drift, 1).astype(np.float32)  # with ties
         scores[rng.random(scores.shape) < 0.1] = np.nan
         scores[:6, :3] = np.nan
         scores[6:8] = np.inf
-        patience = rng.choice([0.0, 1.0, 3.0, 4.5, 8.0], members).astype(np.float32)
+        patience = rng.choice([0.0, 1.0, 3.0, 4.5, 8.0], nets).astype(np.float32)
         states, stopped = jax.jit(jax.vmap(run))(scores, patience)
         self.assertBetween(np.asarray(states.stopped).sum(), 10, 55)
-        for m in range(members):
-            self.check(jax.tree.map(lambda a, m=m: a[m], states), stopped[m], scores[m], patience[m])
+        for n in range(nets):
+            self.check(jax.tree.map(lambda a, n=n: a[n], states), stopped[n], scores[n], patience[n])
 
     @parameterized.parameters(None, 0, 0.0)
     def test_without_patience_it_never_stops_and_keeps_the_best(self, patience):

@@ -1,6 +1,8 @@
 """Optimizers against NumPy loops of what PyTorch documents, and against PyTorch where it is installed."""
 
+import functools
 import importlib.util
+import inspect
 
 import chex
 import jax
@@ -30,12 +32,12 @@ def gradient(params, t):
     return {'dense': {'kernel': kernel + rng.normal(size=(3, 2)), 'bias': (bias + rng.normal()) * moving}}
 
 
-def numpy_loop(name, momentum, weight_decay):
+def numpy_loop(name, momentum, weight_decay, rates=RATES):
     """The update rules as PyTorch's documentation states them, weight decay as AdamW's."""
     params = weights()
     memory = {k: np.zeros_like(p) for k, p in params['dense'].items()}
     squares = {k: np.zeros_like(p) for k, p in params['dense'].items()}
-    for t, rate in enumerate(RATES):
+    for t, rate in enumerate(rates):
         for k, g in gradient(params, t)['dense'].items():
             p, m, s = params['dense'][k], memory[k], squares[k]
             if k == 'kernel':
@@ -61,7 +63,7 @@ def numpy_loop(name, momentum, weight_decay):
 
 def ours(name, hyper, rates=RATES):
     """The same steps with the transformation made anew in each, as the train step does."""
-    optimizer = getattr(optimizers, name)
+    optimizer = optimizers.by_hyper(getattr(optimizers, name))
     params = jax.tree.map(lambda a: jnp.asarray(a, jnp.float32), weights())
     state = optimizer(hyper, 0.0).init(params)
     for t in range(STEPS):
@@ -121,13 +123,13 @@ class OptimizersTest(chex.TestCase):
         hypers = base.Hyper(momentum=jnp.array([0.0, 0.5, 0.9]), weight_decay=jnp.array([0.1, 0.0, 0.3]))
         rates = jnp.asarray(RATES, jnp.float32)
         got = jax.jit(jax.vmap(lambda hyper: ours(name, hyper, rates)[0]))(hypers)
-        for member, numbers in enumerate([(0.0, 0.1), (0.5, 0.0), (0.9, 0.3)]):
-            assert_close(jax.tree.map(lambda a, m=member: a[m], got), numpy_loop(name, *numbers))
+        for net, numbers in enumerate([(0.0, 0.1), (0.5, 0.0), (0.9, 0.3)]):
+            assert_close(jax.tree.map(lambda a, n=net: a[n], got), numpy_loop(name, *numbers))
 
     @parameterized.parameters(*NAMES)
     def test_weight_decay_alone_shrinks_kernels_only(self, name):
         params = jax.tree.map(jnp.float32, {'a': {'kernel': 2.0, 'bias': 2.0}, 'b': {'scale': 2.0}})
-        transformation = getattr(optimizers, name)(base.Hyper(momentum=0.9, weight_decay=0.5), 0.1)
+        transformation = getattr(optimizers, name)(0.1, momentum=0.9, weight_decay=0.5)
         zero = jax.tree.map(jnp.zeros_like, params)
         updates, _ = transformation.update(zero, transformation.init(params), params)
         wanted = {'a': {'kernel': -0.1, 'bias': 0.0}, 'b': {'scale': 0.0}}
@@ -137,8 +139,51 @@ class OptimizersTest(chex.TestCase):
     def test_the_state_depends_on_what_is_absent_not_on_the_numbers(self, name):
         def structure(momentum, rate):
             params = jax.tree.map(jnp.float32, {'a': {'kernel': 2.0}})
-            state = getattr(optimizers, name)(base.Hyper(momentum=momentum), rate).init(params)
+            state = getattr(optimizers, name)(rate, momentum=momentum).init(params)
             return jax.tree.structure(state), len(jax.tree.leaves(state))
 
         self.assertEqual(structure(0.0, 0.0), structure(jnp.float32(0.9), jnp.float32(1.0)))
         self.assertLess(structure(None, 0.1)[1], structure(0.0, 0.1)[1])
+
+    @parameterized.parameters(*NAMES)
+    def test_alone_with_plain_numbers(self, name):
+        optimizer = getattr(optimizers, name)(0.1, momentum=0.9, weight_decay=0.1)
+        params = jax.tree.map(lambda a: jnp.asarray(a, jnp.float32), weights())
+        state = optimizer.init(params)
+        for t in range(STEPS):
+            updates, state = optimizer.update(gradient(params, t), state, params)
+            params = optax.apply_updates(params, updates)
+        assert_close(params, numpy_loop(name, 0.9, 0.1, np.full(STEPS, 0.1)))
+
+    @parameterized.parameters(*NAMES)
+    def test_frozen_weights_that_are_absent(self, name):
+        """The weights that are there move as if the others were not, through momentum and decay."""
+        params = jax.tree.map(lambda a: jnp.asarray(a, jnp.float32), weights()) | {'frozen': {'kernel': None}}
+        optimizer = getattr(optimizers, name)(0.1, momentum=0.9, weight_decay=0.1)
+        state = optimizer.init(params)
+        for t in range(STEPS):
+            slopes = gradient(params, t) | {'frozen': {'kernel': None}}
+            updates, state = optimizer.update(slopes, state, params)
+            params = optax.apply_updates(params, updates)
+        self.assertEqual(params.pop('frozen'), {'kernel': None})
+        assert_close(params, numpy_loop(name, 0.9, 0.1, np.full(STEPS, 0.1)))
+
+
+class ByHyperTest(chex.TestCase):
+    @parameterized.parameters(*NAMES)
+    def test_equal_arguments_give_the_same_object_of_the_same_name(self, name):
+        slot = optimizers.by_hyper(getattr(optimizers, name))
+        self.assertIs(slot, optimizers.by_hyper(getattr(optimizers, name)))
+        self.assertEqual(slot.__name__, name)
+        self.assertEqual(list(inspect.signature(slot).parameters), ['hyper', 'learning_rate'])
+        others = {optimizers.by_hyper(getattr(optimizers, other)) for other in NAMES}
+        self.assertLen(others, len(NAMES))
+
+    def test_what_has_no_name_is_taken_too(self):
+        slot = optimizers.by_hyper(functools.partial(optimizers.sgd))
+        updates, _ = slot(base.Hyper(weight_decay=0.5), 0.1).update(
+            {'kernel': jnp.zeros(1)},
+            slot(base.Hyper(weight_decay=0.5), 0.0).init({'kernel': jnp.ones(1)}),
+            {'kernel': jnp.ones(1)},
+        )
+        np.testing.assert_allclose(updates['kernel'], [-0.05], rtol=1e-6)
