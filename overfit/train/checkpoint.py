@@ -112,7 +112,7 @@ class Predictor(NamedTuple):
 
         path = pathlib.Path(path).absolute()
         path.mkdir(parents=True, exist_ok=True)
-        nets = [_leaves(net) for net in self.nets]
+        nets = [_leaves(net, self.recipe) for net in self.nets]
         stacked = jax.tree.map(lambda *a: np.stack(a), *nets)
         config = {
             'format': FORMAT,
@@ -238,12 +238,13 @@ def _name(rule):
     return None if rule is None else getattr(rule, '__name__', type(rule).__name__)
 
 
-def _leaves(net):
+def _leaves(net, recipe):
     """A net as plain containers; the state of a loss matters only where something predicts with it."""
+    state = () if recipe.predict is None else net.loss_state
     return {
         'variables': jax.tree.map(np.asarray, dict(net.variables)),
         'inputs': [np.asarray(leaf) for leaf in jax.tree.leaves(net.inputs)],
-        'loss_state': [np.asarray(leaf) for leaf in jax.tree.leaves(net.loss_state)],
+        'loss_state': [np.asarray(leaf) for leaf in jax.tree.leaves(state)],
     }
 
 

@@ -84,7 +84,7 @@ class FamiliesTest(chex.TestCase):
             base.Hyper(**{f: np.float32(v * factor) for f, v in ({'learning_rate': rate} | numbers).items()})
             for factor in (1.0, 0.5, 0.8)
         ]
-        starts = [problems.start(recipe, hyper, seed) for seed, hyper in enumerate(hypers)]
+        starts = [problems.begun(recipe, hyper, seed) for seed, hyper in enumerate(hypers)]
         key = jnp.stack([state.key for state in starts])
         stacked = jax.tree.map(lambda *a: np.stack(a), *[state._replace(key=None) for state in starts])
         recipe = recipe._replace(initializer=None)

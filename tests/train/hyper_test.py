@@ -61,7 +61,7 @@ def outcome(recipe, numbers):
     hyper = base.Hyper(**{f: np.float32(v) for f, v in numbers.items() if v is not None})
     data = problems.batches(problems.examples_for(recipe), 6, 8)
     state, _ = problems.alone(
-        problems.start(recipe, hyper, 3), hyper, data, recipe._replace(initializer=None)
+        problems.begun(recipe, hyper, 3), hyper, data, recipe._replace(initializer=None)
     )
     return state.params, state.batch_stats, state.loss_state
 

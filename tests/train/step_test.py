@@ -20,7 +20,7 @@ CNN = problems.recipe(model=models.CNN(3, channels=(4,), widths=(8,), batch_norm
 
 def biased(recipe, hyper):
     """An initial state whose biases are not 0."""
-    state, rng = problems.start(recipe, hyper), np.random.default_rng(0)
+    state, rng = problems.begun(recipe, hyper), np.random.default_rng(0)
     moved = jax.tree.map(lambda a: np.asarray(a) + np.float32(rng.normal(0, 0.2, a.shape)), state.params)
     return state._replace(params=moved)
 
