@@ -1,13 +1,13 @@
 """What the README says is true: its commands, its table, its code."""
 
-import json
 import pathlib
 import re
 
 import numpy as np
 from absl.testing import absltest
 
-from overfit.report import page
+from overfit.report import wording
+from overfit.study import results
 
 ROOT = pathlib.Path(__file__).parents[1]
 README = (ROOT / 'README.md').read_text(encoding='utf-8')
@@ -18,8 +18,7 @@ class ReadmeTest(absltest.TestCase):
         parts = re.findall(r'<!-- table: (\S+) -->\n```\n(.*?)```\n<!-- end -->', README, re.DOTALL)
         self.assertLen(parts, 1)
         path, shown = parts[0]
-        results = json.loads((ROOT / path).read_text(encoding='utf-8'))
-        self.assertEqual(shown.strip(), page.table(results).strip())
+        self.assertEqual(shown.strip(), wording.table(results.read(ROOT / path)).strip())
 
     def test_ci_runs_exactly_the_test_command(self):
         command = re.search(r'^## Tests\n\n```\n(.*?)\n```', README, re.DOTALL | re.MULTILINE)[1]

@@ -4,9 +4,7 @@ A contestant is `(labelled, x_test, seed) -> predictions`: it sees the labelled 
 says the class of each test example.
 """
 
-import json
 import os
-import pathlib
 import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -17,6 +15,7 @@ from scipy import stats as scipy_stats
 from overfit import base
 from overfit.study import measure as measure_lib
 from overfit.study import plan, references, stats
+from overfit.study import results as results_lib
 from overfit.study import squeeze as study_lib
 from overfit.train import checkpoint, step
 
@@ -190,7 +189,7 @@ def moved(x, angle, shift, background):
     return torch.nn.functional.grid_sample(x - background, grid, align_corners=False) + background
 
 
-def read_squeezed(path: str | os.PathLike, study: study_lib.Study) -> dict:
+def read_squeezed(path: str | os.PathLike, study: study_lib.Study) -> results_lib.Results:
     """Reads `results.json` of `experiments.squeeze`.
 
     Args:
@@ -201,17 +200,18 @@ def read_squeezed(path: str | os.PathLike, study: study_lib.Study) -> dict:
         What the file holds.
 
     Raises:
-        ValueError: no results there, or results on other data, labels or seed.
+        ValueError: no results there, results without a squeezed model, or on other data, labels or seed.
     """
-    path = pathlib.Path(path)
-    if not path.is_file():
-        raise ValueError(f'--squeezed={path}: there is no such file; give the results.json of a run')
-    results, protocol = json.loads(path.read_text()), study.plan.protocol
-    data = results['data']
+    try:
+        results, protocol = results_lib.read(path), study.plan.protocol
+    except ValueError as error:
+        raise ValueError(f'--squeezed={error}') from error
+    if results.squeezed is None:
+        raise ValueError(f'--squeezed={path} holds no squeezed model: give the results.json of a whole run')
     for flag, there, here in (
-        ('data', data['sha256'], study.splits.sha256),
-        ('train_size', data['train'], protocol.train_size),
-        ('seed', results['seed'], protocol.seed),
+        ('data', results.data.sha256, study.splits.sha256),
+        ('train_size', results.data.train, protocol.train_size),
+        ('seed', results.seed, protocol.seed),
     ):
         if there != here:
             raise ValueError(
@@ -221,7 +221,7 @@ def read_squeezed(path: str | os.PathLike, study: study_lib.Study) -> dict:
 
 
 def against_squeezed(
-    results: dict, best: checkpoint.Predictor, study: study_lib.Study, rows: list[Row]
+    results: results_lib.Results, best: checkpoint.Predictor, study: study_lib.Study, rows: list[Row]
 ) -> dict:
     """Compares a squeezed model with the hand-written net on the same labels.
 
@@ -242,7 +242,7 @@ def against_squeezed(
     only_best, only_by_hand = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
     return {
         'replicates': {
-            'squeezed': results['squeezed']['test_error'],
+            'squeezed': results.squeezed.test_error._asdict(),
             BY_HAND: stats.interval(fresh.wrong)._asdict(),
         },
         'best': {

@@ -8,8 +8,9 @@ import numpy as np
 from scipy import special
 
 from overfit.study import stats
+from overfit.study.results import LabelsWorth
 
-LARGEST_WORTH = 100.0  # factors are reported within [1 / LARGEST_WORTH, LARGEST_WORTH]
+LARGEST_WORTH = 100.0  # factors are told within [1 / LARGEST_WORTH, LARGEST_WORTH]
 _DRAWS = 2000
 _FLATTEST = 1e-3  # a curve that does not fall is worth any number of labels
 
@@ -26,24 +27,6 @@ class PowerLaw(NamedTuple):
     a: np.ndarray
     b: np.ndarray
     c: np.ndarray
-
-
-class LabelsWorth(NamedTuple):
-    """Times as many labels as the baseline would need to do as well as the arm, with a 95 % interval.
-
-    All three are within `[1 / LARGEST_WORTH, LARGEST_WORTH]`, an end meaning "or beyond"; or `None`, unknown.
-
-    Attributes:
-        factor: above 1 where the technique helps, below 1 where it hurts.
-        low: lower end.
-        high: upper end.
-        extrapolated: whether `factor` lies outside of the measured sizes.
-    """
-
-    factor: float | None
-    low: float | None
-    high: float | None
-    extrapolated: bool
 
 
 def fit_power_law(sizes: Sequence[float], errors: np.ndarray) -> PowerLaw:
@@ -197,9 +180,10 @@ def labels_worth(
     logs = np.log(means) + noise
     factors = _log_factor(np.log(sizes), position, logs[:, :-1], logs[:, -1] - logs[:, position])
     factors = np.clip(factors, -np.log(LARGEST_WORTH), np.log(LARGEST_WORTH))
-    factor, low, high = np.exp([factors[0], *np.quantile(factors[1:], [0.025, 0.975])]).tolist()
+    ends = np.exp([factors[0], *np.quantile(factors[1:], [0.025, 0.975])])
+    factor, low, high = np.clip(ends, 1 / LARGEST_WORTH, LARGEST_WORTH).tolist()
     reached = round(train_size * factor, 6)
-    return LabelsWorth(factor, low, high, not sizes[0] <= reached <= sizes[-1])
+    return LabelsWorth(factor, low, high, not sizes[0] <= reached <= sizes[-1], LARGEST_WORTH)
 
 
 def _root(covariance: np.ndarray) -> np.ndarray:

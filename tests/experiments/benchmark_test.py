@@ -17,9 +17,11 @@ from experiments import benchmark, provenance
 from experiments.speed import handwritten
 from overfit import base
 from overfit.data import splits
-from overfit.study import measure, search
+from overfit.report import page
+from overfit.study import measure, results, search
 from overfit.study import squeeze as study_lib
 from overfit.train.engine import population
+from tests.report import made_up
 
 ROOT = pathlib.Path(__file__).parents[2]
 TORCH = importlib.util.find_spec('torch')
@@ -128,12 +130,12 @@ class AgainstSqueezedTest(parameterized.TestCase):
         self.rows = handwritten.measure(self.study, {handwritten.BY_HAND: Recorder()})
 
     def write(self, **changed):
-        results = {
-            'seed': changed.get('seed', 3),
-            'data': {'sha256': changed.get('sha256', 'abc'), 'train': changed.get('train', 24)},
-            'squeezed': {'test_error': {'mean': 7.0, 'low': 6.0, 'high': 8.0, 'n': 20}},
-        }
-        (self.folder / 'results.json').write_text(json.dumps(results))
+        made = made_up.results()
+        data = made.data._replace(sha256=changed.get('sha256', 'abc'), train=changed.get('train', 24))
+        error = results.Interval(7.0, 6.0, 8.0, 20)
+        squeezed = made.squeezed._replace(test_error=error) if changed.get('squeezed', True) else None
+        made = made._replace(seed=changed.get('seed', 3), data=data, squeezed=squeezed)
+        page.write_json(made, self.folder / 'results.json')
         return self.folder / 'results.json'
 
     def test_only_one_wrong(self):
@@ -141,8 +143,8 @@ class AgainstSqueezedTest(parameterized.TestCase):
         classes = np.arange(30) % 3
         classes[:4] = (classes[:4] + 1) % 3
         best = mock.Mock(predict_proba=lambda x: np.eye(3)[classes])
-        results = handwritten.read_squeezed(self.write(), self.study)
-        compared = handwritten.against_squeezed(results, best, self.study, self.rows)
+        squeezed = handwritten.read_squeezed(self.write(), self.study)
+        compared = handwritten.against_squeezed(squeezed, best, self.study, self.rows)
         self.assertEqual(compared['replicates']['squeezed']['mean'], 7.0)
         self.assertAlmostEqual(compared['replicates'][handwritten.BY_HAND]['mean'], 200 / 3)
         self.assertAlmostEqual(compared['best']['squeezed'], 400 / 30)
@@ -158,6 +160,10 @@ class AgainstSqueezedTest(parameterized.TestCase):
     def test_refuses_another_study(self, changed, flag):
         with self.assertRaisesRegex(ValueError, f'another {flag} '):
             handwritten.read_squeezed(self.write(**changed), self.study)
+
+    def test_refuses_a_run_that_ended_early(self):
+        with self.assertRaisesRegex(ValueError, 'holds no squeezed model'):
+            handwritten.read_squeezed(self.write(squeezed=False), self.study)
 
     def test_refuses_a_missing_file(self):
         with self.assertRaisesRegex(ValueError, 'no such file'):

@@ -2,7 +2,18 @@
 
 import numpy as np
 
-from overfit.report import page
+from overfit.study.material import Curve, Material, Mistake
+from overfit.study.results import (
+    DataInfo,
+    Difference,
+    Interval,
+    LabelsWorth,
+    Reference,
+    Results,
+    Row,
+    Seconds,
+    SizePoint,
+)
 
 TECHNIQUES = (
     ('augmentation: shift, rotate', -3.8), ('convolutional network', -3.1), ('augmentation: shift', -2.9),
@@ -19,21 +30,26 @@ TECHNIQUES = (
 
 
 def interval(mean, half, n=20):
-    return {'mean': mean, 'low': mean - half, 'high': mean + half, 'n': n}
+    return Interval(mean, mean - half, mean + half, n)
+
+
+def change(mean, half, p_adjusted, n=20):
+    """A difference from the baseline, one of 35 arms."""
+    return Difference(mean, mean - half, mean + half, n, p_adjusted / 35, p_adjusted)
 
 
 def arm(technique, error, difference=None, worth=None, verdict=None):
-    found = {
-        'technique': technique,
-        'recipe': {'model': 'MLP 64-64', 'loss': 'cross-entropy', 'optimizer': 'sgd', 'batch_size': 32},
-        'hyper': {'learning_rate': 0.0731234, 'steps': 800, 'momentum': 0.9, 'dropout': None},
-        'trials': 16,
-        'member_steps': 128000,
-        'test_error': error,
-    }
-    if difference:
-        found |= {'difference': difference, 'labels_worth': worth, 'verdict': verdict}
-    return found
+    return Row(
+        technique=technique,
+        recipe='MLP 64-64 relu; softmax, sgd, he; batch 32',
+        hyper={'learning_rate': 0.0731234, 'steps': 800.0, 'momentum': 0.9},
+        trials=16,
+        member_steps=128000,
+        test_error=error,
+        difference=difference,
+        labels_worth=worth,
+        verdict=verdict,
+    )
 
 
 def judged(technique, mean):
@@ -41,49 +57,51 @@ def judged(technique, mean):
     p = float(np.exp(-6 * abs(mean) / half / 2.4))
     verdict = 'no evidence' if p > 0.05 else 'helps' if mean < 0 else 'hurts'
     factor = 10 ** (-mean / 8)
-    sure = verdict == 'helps'
-    worth = {'factor': factor, 'low': 0.8 * factor if sure else None, 'high': 1.3 * factor if sure else None}
-    worth['extrapolated'] = factor > 2.5
-    change = interval(mean, half) | {'p': p / 35, 'p_adjusted': p}
-    return arm(technique, interval(8.9 + mean, 0.4 + 0.03 * abs(mean)), change, worth, verdict)
+    ends = (0.8 * factor, 1.3 * factor) if verdict == 'helps' else (None, None)
+    worth = LabelsWorth(factor, *ends, extrapolated=factor > 2.5)
+    error = interval(8.9 + mean, 0.4 + 0.03 * abs(mean))
+    return arm(technique, error, change(mean, half, p), worth, verdict)
 
 
 def results():
-    """Results as `squeeze` would write them; every figure invented."""
-    arms = [judged(*pair) for pair in reversed(TECHNIQUES)]
-    change = interval(-4.7, 0.5) | {'p': 1e-9, 'p_adjusted': 1e-9}
-    worth = {'factor': 3.6, 'low': 3.1, 'high': 4.4, 'extrapolated': True}
+    """Results as a study would find them, without a saved model."""
     squeezed = 'augmentation: shift, rotate + convolutional network + center loss + dropout, hidden layers'
-    return {
-        'command': 'python -m experiments.squeeze --data=digits --train_size=200 --seed=0',
-        'versions': {'python': '3.11.7', 'jax': '0.10.2', 'flax': '0.12.8', 'overfit': '0.1.0'},
-        'git': '0123456789abcdef',
-        'seed': 0,
-        'seconds': {'total': 192.3, 'compile': 51.0, 'train': 118.2},
-        'data': {
-            'name': 'digits',
-            'kind': 'image',
-            'train': 200,
-            'test': 797,
-            'classes': 10,
-            'sha256': 'ab' * 32,
-        },
-        'baseline': arm('tuned baseline (SGD)', interval(8.9, 0.5)),
-        'arms': arms,
-        'squeezed': arm(squeezed, interval(4.2, 0.3), change, worth, 'helps'),
-        'references': [
-            {'name': 'logistic regression', 'test_error': 9.8},
-            {'name': '1-NN', 'test_error': 7.1},
-        ],
-        'size_curve': [
-            {'size': size, 'test_error': interval(180 * size**-0.57, 30 / size**0.75)}
-            for size in (50, 100, 200, 400)
-        ],
-        'search_optimism': interval(0.6, 0.4),
-    }
+    return Results(
+        command='python -m experiments.squeeze --data=digits --train_size=200 --seed=0',
+        versions={'python': '3.11.7', 'jax': '0.10.2', 'flax': '0.12.8', 'overfit': '0.1.0'},
+        git='0123456789abcdef',
+        machine={'cpu': 'made up', 'cores': 2, 'memory_gib': 23.5},
+        seed=0,
+        seconds=Seconds(total=192.3, compile=51.0, train=118.2),
+        data=DataInfo('digits', 'image', train=200, test=797, classes=10, sha256='ab' * 32, noun='images'),
+        plan=(),
+        baseline=arm('tuned baseline (SGD)', interval(8.9, 0.5)),
+        arms=tuple(judged(*pair) for pair in reversed(TECHNIQUES)),
+        size_curve=tuple(
+            SizePoint(size, interval(180 * size**-0.57, 30 / size**0.75)) for size in (50, 100, 200, 400)
+        ),
+        search_optimism=interval(0.6, 0.4),
+        squeezed=arm(
+            squeezed,
+            interval(4.2, 0.3),
+            change(-4.7, 0.5, 1e-9),
+            LabelsWorth(3.6, 3.1, 4.4, extrapolated=True),
+            'helps',
+        ),
+        references=(
+            Reference('logistic regression', interval(9.8, 0.6)),
+            Reference('1-NN', interval(7.1, 0.4)),
+        ),
+    )
+
+
+def partial():
+    """Results as they are when the arms are measured, and nothing after them."""
+    return results()._replace(squeezed=None, references=None)
 
 
 def material(classes=10, shape=(8, 8, 1)):
+    """Curves, confusions and 30 mistakes: pictures where the shape has three axes, else text."""
     rng = np.random.default_rng(0)
     steps = np.arange(0, 801, 50)
 
@@ -93,14 +111,15 @@ def material(classes=10, shape=(8, 8, 1)):
 
     confusion = np.diag(rng.integers(60, 90, classes)) + rng.poisson(0.35, (classes, classes))
     mistakes = []
-    for index in range(30):
+    for number in range(30):
         glyph = np.clip(rng.normal(90, 80, shape), 0, 255).astype(np.uint8)
-        pair = {'truth': index % classes, 'prediction': (index + 3) % classes}
-        mistakes.append({'x': glyph, 'confidence': 0.99 - 0.01 * index, 'index': 7 * index, **pair})
-    return page.Material(
+        shown = {'pixels': glyph} if len(shape) == 3 else {'text': f'<b>number {number}</b> of these'}
+        wrong = Mistake(number % classes, (number + 3) % classes, 0.99 - 0.01 * number, 7 * number, **shown)
+        mistakes.append(wrong)
+    return Material(
         curves={
-            'baseline': {'steps': steps, 'train_error': curve(0.2, 60), 'validation_error': curve(8.5, 90)},
-            'squeezed': {'steps': steps, 'train_error': curve(2.0, 120), 'validation_error': curve(4.0, 110)},
+            'baseline': Curve(steps, curve(0.2, 60), curve(8.5, 90)),
+            'squeezed': Curve(steps, curve(2.0, 120), curve(4.0, 110)),
         },
         confusion=confusion,
         classes=[str(number) for number in range(classes)],

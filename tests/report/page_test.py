@@ -10,7 +10,9 @@ import time
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from overfit.report import page, plots
+from overfit.report import page, plots, wording
+from overfit.study import results as results_lib
+from overfit.study.results import Best, Reference
 from tests.report import made_up
 
 HOSTILE = '<script>alert("&1")</script>'
@@ -45,43 +47,36 @@ class ReportTest(parameterized.TestCase):
         page.write_html(results, extra, self.folder / 'report.html')
         return (self.folder / 'report.html').read_text(encoding='utf-8')
 
-    def test_json(self):
-        results, path = made_up.results(), self.folder / 'results.json'
-        results['seconds'] = dict(reversed(results['seconds'].items()))
-        results = dict(reversed(results.items()))
-        results['baseline']['test_error'] = {
-            'n': np.int32(20), 'high': np.float32(9.4), 'mean': 8.123456789, 'low': np.array(1e-9 / 3),
-        }  # fmt: skip
-        page.write_json(results, path)
-        loaded = json.loads(path.read_text(encoding='utf-8'))
-        study = 'baseline arms squeezed references size_curve search_optimism'
-        self.assertEqual(
-            list(loaded), ['command', 'versions', 'git', 'seed', 'seconds', 'data', *study.split()]
-        )
-        self.assertEqual(list(loaded['seconds']), ['total', 'compile', 'train'])
-        self.assertEqual(list(loaded['data']), ['name', 'kind', 'train', 'test', 'classes', 'sha256'])
-        fields = 'technique recipe hyper trials member_steps test_error difference labels_worth verdict'
-        self.assertEqual(list(loaded['arms'][0]), fields.split())
-        self.assertEqual(
-            list(loaded['arms'][0]['difference']), ['mean', 'low', 'high', 'n', 'p', 'p_adjusted']
-        )
-        self.assertEqual(list(loaded['squeezed']['labels_worth']), ['factor', 'low', 'high', 'extrapolated'])
-        self.assertEqual(
-            loaded['baseline']['test_error'], {'mean': 8.12346, 'low': 3.33333e-10, 'high': 9.4, 'n': 20}
-        )
-        self.assertEqual(loaded['arms'][0]['hyper'], results['arms'][0]['hyper'])
-        self.assertIs(loaded['squeezed']['labels_worth']['extrapolated'], True)
-
-    @parameterized.parameters(float('nan'), float('inf'), np.float32('nan'))
-    def test_json_refuses_what_is_not_finite(self, value):
+    def test_json_refuses_what_is_not_finite_and_leaves_the_old_file(self):
         results, path = made_up.results(), self.folder / 'results.json'
         page.write_json(results, path)
         before = path.read_bytes()
-        results['arms'][3]['test_error']['low'] = value
-        with self.assertRaisesRegex(ValueError, r'results\.arms\[3\]\.test_error\.low is (nan|inf)'):
-            page.write_json(results, path)
+        self.assertEqual(results_lib.read(path).data, results.data)
+        spoiled = results.arms[3].test_error._replace(low=np.float32('nan'))
+        arms = (*results.arms[:3], results.arms[3]._replace(test_error=spoiled))
+        with self.assertRaisesRegex(ValueError, r'results\.arms\[3\]\.test_error\.low is nan'):
+            page.write_json(results._replace(arms=arms), path)
         self.assertEqual(path.read_bytes(), before)
         self.assertEqual(list(self.folder.iterdir()), [path])
+
+    def test_a_write_that_fails_leaves_nothing(self):
+        (self.folder / 'results.json').mkdir()
+        with self.assertRaises(OSError):
+            page.write_json(made_up.results(), self.folder / 'results.json')
+        self.assertLen(list(self.folder.iterdir()), 1)
+
+    def test_a_name_that_is_not_unicode(self):
+        results = made_up.results()
+        results = results._replace(data=results.data._replace(name='caf\udce9'))
+        page.write_json(results, self.folder / 'results.json')
+        self.assertEqual(results_lib.read(self.folder / 'results.json').data.name, 'caf\udce9')
+        self.assertIn('caf\\udce9', self.page(results, made_up.material()))
+
+    def test_partial_results_have_no_page(self):
+        page.write_json(made_up.partial(), self.folder / 'partial.json')
+        self.assertNotIn('squeezed', json.loads((self.folder / 'partial.json').read_text()))
+        with self.assertRaisesRegex(ValueError, 'no squeezed model yet'):
+            self.page(made_up.partial(), made_up.material())
 
     def test_html_stands_alone(self):
         results, extra = made_up.results(), made_up.material()
@@ -117,36 +112,37 @@ class ReportTest(parameterized.TestCase):
 
     def test_html_says_what_results_hold(self):
         results, extra = made_up.results(), made_up.material()
-        results['best'] = {'path': 'runs/digits/best', 'test_error': 2.5, 'members': 5}
-        results['plan'] = ['cut: replicates from 20 to 12']
+        results = results._replace(
+            best=Best('runs/digits/best', 2.5, members=5, wrong=20), plan=('cut: replicates from 20 to 12',)
+        )
         text = ' '.join(Page(self.page(results, extra)).text.split())
-        self.assertIn(page.headline(results), text)
+        self.assertIn(wording.headline(results), text)
         for words in ('runs/digits/best', 'Cut: replicates from 20 to 12'):
             self.assertIn(words, text)
         for name, mean in made_up.TECHNIQUES:
             self.assertIn(f'+ {name}', text)
             self.assertIn(f'{8.9 + mean:.1f}', text)
-        for fact in (
-            results['command'],
-            results['git'],
-            results['data']['sha256'],
-            'jax 0.10.2',
-            extra.summary,
-        ):
+        for fact in (results.command, results.git, results.data.sha256, 'jax 0.10.2', extra.summary):
             self.assertIn(fact, text)
         self.assertIn('learning_rate 0.07312, steps 800, momentum 0.9', text)
         counts = extra.confusion * (1 - np.eye(10, dtype=int))
-        truth, said = np.argwhere(counts == counts.max())[0]
-        self.assertIn(f'Most often: “{truth}” taken for “{said}” ({counts.max()} ×)', text)
+        truth, prediction = np.argwhere(counts == counts.max())[0]
+        self.assertIn(f'Most often: “{truth}” taken for “{prediction}” ({counts.max()} ×)', text)
 
     def test_names_are_escaped(self):
         results, extra = made_up.results(), made_up.material()
-        for place in (results['arms'][0], results['squeezed'], results['baseline']):
-            place['technique'] = HOSTILE + ' $x^2$ _y'
-        results['data']['name'] = results['command'] = results['git'] = HOSTILE
-        results['references'][0]['name'] = HOSTILE
-        results['best'] = {'path': f'runs/{HOSTILE}"onload="', 'test_error': 2.0, 'members': 1}
-        results['plan'] = [HOSTILE]
+        named = {'technique': HOSTILE + ' $x^2$ _y', 'recipe': HOSTILE, 'hyper': {HOSTILE: 1.0}}
+        results = results._replace(
+            command=HOSTILE,
+            git=HOSTILE,
+            plan=(HOSTILE,),
+            data=results.data._replace(name=HOSTILE, noun=HOSTILE),
+            baseline=results.baseline._replace(**named),
+            arms=(results.arms[0]._replace(**named), *results.arms[1:]),
+            squeezed=results.squeezed._replace(**named),
+            references=(Reference(HOSTILE, made_up.interval(9.8, 0.6)),),
+            best=Best(f'runs/{HOSTILE}"onload="', 2.0, members=1, wrong=16),
+        )
         extra = extra._replace(
             classes=[f'{n}"{HOSTILE}' for n in range(10)], summary=HOSTILE, notes=[HOSTILE]
         )
@@ -158,20 +154,24 @@ class ReportTest(parameterized.TestCase):
         self.assertEmpty(page.having('onload'))
         self.assertIn(f'9"{HOSTILE}', page.having('title'))
         self.assertIn(f'+ {HOSTILE} $x^2$ _y', page.text)
-        drawing = plots.forest(results['arms'])
+        drawing = plots.forest(results.arms)
         self.assertIn('&lt;script&gt;', drawing)
         self.assertIn('$x^2$ _y</text>', drawing)
         self.assertNotIn('<script', drawing)
 
-    def test_vectors_many_classes_and_nothing_more(self):
+    def test_text_many_classes_and_nothing_more(self):
         results, extra = made_up.results(), made_up.material(classes=40, shape=(11,))
-        results['size_curve'], results['references'] = [], []
-        text = ' '.join(Page(self.page(results, extra._replace(curves={}))).text.split())
+        results = results._replace(
+            size_curve=(), references=None, search_optimism=None, command=None, git=None
+        )
+        document = Page(self.page(results, extra._replace(curves={})))
+        text = ' '.join(document.text.split())
         self.assertIn('the matrix of 40 classes is too large to print', text)
-        values = ', '.join(f'{value:.4g}' for value in extra.mistakes[2]['x'][:8])
-        self.assertIn(f'{values}, …', text)
-        self.assertNotIn('How the models learn', text)
-        self.assertNotIn('What more labels would buy', text)
+        self.assertIn('<b>number 23</b> of these', text)
+        self.assertNotIn('<b>number 24</b>', text)
+        self.assertNotIn('img', [tag for tag, _ in document.tags])
+        for words in ('How the models learn', 'What more labels would buy', 'for reference', 'None', 'code'):
+            self.assertNotIn(words, text)
         nothing_wrong = extra._replace(confusion=np.eye(40, dtype=int), mistakes=[])
         self.assertIn('every test example was classified correctly', self.page(results, nothing_wrong))
 

@@ -1,50 +1,31 @@
-"""Pictures of the report: decoded again, and at the edges of what they may be given."""
-
-import base64
-import io
+"""Plots of the report at the edges of what they may be given."""
 
 import numpy as np
-from absl.testing import absltest, parameterized
-from PIL import Image
+from absl.testing import absltest
 
 from overfit.report import plots
+from overfit.study.material import Curve
 from tests.report import made_up
 
 
-class PlotsTest(parameterized.TestCase):
-    @parameterized.parameters(((5, 7, 1), 'L'), ((5, 7, 3), 'RGB'), ((5, 7, 4), 'RGB'), ((5, 7, 2), 'L'))
-    def test_png_of_bytes(self, shape, mode):
-        pixels = np.random.default_rng(1).integers(0, 256, shape).astype(np.uint8)
-        image = Image.open(io.BytesIO(base64.b64decode(plots.png(pixels).split(',')[1])))
-        self.assertEqual(image.mode, mode)
-        expected = pixels[..., :3] if mode == 'RGB' else pixels[..., 0]
-        np.testing.assert_array_equal(np.asarray(image), expected)
-
-    def test_png_of_floats_and_of_large_images(self):
-        pixels = np.linspace(-1, 1, 256).reshape(16, 16, 1)
-        image = Image.open(io.BytesIO(base64.b64decode(plots.png(pixels).split(',')[1])))
-        np.testing.assert_array_equal(np.asarray(image).ravel(), np.arange(256))
-        image = Image.open(
-            io.BytesIO(base64.b64decode(plots.png(np.full((500, 300, 3), 7, np.uint8)).split(',')[1]))
-        )
-        self.assertLessEqual(max(image.size), 96)
-        np.testing.assert_array_equal(np.asarray(image), 7)
-        self.assertEqual(plots.png(np.zeros((4, 4, 1))), plots.png(np.zeros((4, 4, 1), np.uint8)))
-
+class PlotsTest(absltest.TestCase):
     def test_plots_of_extremes(self):
         results = made_up.results()
-        alone = plots.forest([results['squeezed']])
-        self.assertIn('aria-label', alone)
-        results['size_curve'][-1]['test_error'] = made_up.interval(0.0, 0.0)
-        results['squeezed']['test_error'] = made_up.interval(0.0, 0.0)
-        results['squeezed']['labels_worth'] = None
+        alone = plots.forest([results.squeezed])
+        self.assertIn('for 1 technique, from augmentation: shift, rotate +', alone)
+        nothing = made_up.interval(0.0, 0.0)
+        last = results.size_curve[-1]._replace(test_error=nothing)
+        squeezed = results.squeezed._replace(test_error=nothing, labels_worth=None)
+        results = results._replace(size_curve=(*results.size_curve[:-1], last), squeezed=squeezed)
         self.assertIn('the squeezed model reaches 0.0 % with 200', plots.size_curve(results))
-        steps = np.arange(3)
         error = np.array([[50.0, 20.0, np.nan], [40.0, np.nan, np.nan]])
-        drawing = plots.learning(
-            {'baseline': {'steps': steps, 'train_error': error, 'validation_error': error}}, 'baseline'
-        )
+        drawing = plots.learning({'baseline': Curve(np.arange(3), error, error)}, 'baseline')
         self.assertIn('the validation error is 20.0 %', drawing)
+
+    def test_nothing_was_held_out(self):
+        known, unknown = np.array([[50.0, 20.0]]), np.full((1, 2), np.nan)
+        drawing = plots.learning({'refit': Curve(np.arange(2), known, unknown)}, 'refit')
+        self.assertIn('the train error is 20.0 %; nothing was held out.', drawing)
 
 
 if __name__ == '__main__':
