@@ -1,12 +1,13 @@
 """Kinds of data: all that images and vectors differ in, each a value that travels with its examples."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 
 from overfit import base
+from overfit.data import accept as accept_lib
 
 
 class Standard(NamedTuple):
@@ -105,6 +106,11 @@ class Kind(NamedTuple):
         prepare: `(x, inputs) -> model's inputs`, traced, of raw examples `[B, ...]`.
         show: one example `[...]` for the report.
         noun: what examples are called, in the plural.
+        accept: `(given, reading, shape) -> x`, what a saved model does with what it is given: `x` is
+            `[N, *shape]` as in training, `reading` is `Examples.reading`; raises `ValueError` in one sentence
+            for what cannot be of the kind.
+        remember: `(x, reading) -> reading`, adds to what the reader did what `accept` has to know of the
+            training examples `x`; plain enough for JSON.
     """
 
     name: str
@@ -112,13 +118,22 @@ class Kind(NamedTuple):
     prepare: base.Prepare = standardise
     show: Callable[[np.ndarray], Shown] = show_numbers
     noun: str = 'examples'
+    accept: Callable[[Any, Mapping[str, Any], Sequence[int]], np.ndarray] = accept_lib.anything
+    remember: Callable[[np.ndarray, Mapping[str, Any]], Mapping[str, Any]] = accept_lib.remember_type
 
     def features(self, x: np.ndarray, inputs: Any) -> np.ndarray:
         """Prepared examples in rows, `[N, F]` float32, for models that take vectors."""
         return np.asarray(self.prepare(x, inputs), np.float32).reshape(len(x), -1)
 
 
-image = Kind('image', measure=measure_images, show=show_image, noun='images')
-vector = Kind('vector')
+image = Kind(
+    'image',
+    measure=measure_images,
+    show=show_image,
+    noun='images',
+    accept=accept_lib.images,
+    remember=accept_lib.remember_images,
+)
+vector = Kind('vector', accept=accept_lib.vectors, remember=accept_lib.remember_vectors)
 
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (image, vector)}  # by the name in saved models

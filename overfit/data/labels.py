@@ -36,6 +36,10 @@ def clean(y: np.ndarray, where: str) -> np.ndarray:
                 f'{where} holds {bad[0]}, but labels are whole numbers or names '
                 '(a quantity to predict would have to be cut into classes first).'
             )
+        if len(y) and np.abs(y).max() > 2**53:
+            raise ValueError(
+                f'{where} holds {y[np.abs(y).argmax()]}, which real numbers cannot hold exactly: use names.'
+            )
         return y.astype(np.int64)
     if y.dtype.kind == 'b':
         return y.astype(str)

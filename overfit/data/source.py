@@ -1,12 +1,13 @@
 """What a reader found, and how it becomes `Splits`: classes, test set, warnings, hash."""
 
 import hashlib
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from overfit import base
-from overfit.data import labels
+from overfit.data import kinds, labels
 from overfit.data import splits as splits_lib
 
 TEST_PERCENT = 30
@@ -16,24 +17,26 @@ class Source(NamedTuple):
     """Examples as read, labels not yet encoded.
 
     Attributes:
-        x: `[N, H, W, C]` images or `[N, F]` float32 vectors.
+        x: `[N, ...]`, as `kind` has them.
         y: `[N]` labels, whole numbers or names.
+        kind: of the examples.
         x_test: the same for a test set that came along, or `None`.
         y_test: likewise.
         how: how that test set was made.
         names: what the labels index, where they are indices of named classes.
         notes: what a user should know of the reading.
-        columns: how the columns of a table became `x` (`table.Column`s).
+        reading: what was done to make `x`, for `kind.accept`; plain enough for JSON.
     """
 
     x: np.ndarray
     y: np.ndarray
+    kind: kinds.Kind
     x_test: np.ndarray | None = None
     y_test: np.ndarray | None = None
     how: str = ''
     names: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
-    columns: tuple = ()
+    reading: Mapping[str, Any] = {}
 
 
 def hold_out(y: np.ndarray, where: str, *, seed: int) -> tuple[np.ndarray, np.ndarray, str]:
@@ -55,7 +58,7 @@ def hold_out(y: np.ndarray, where: str, *, seed: int) -> tuple[np.ndarray, np.nd
     _check_counts(
         codes, [str(name) for name in classes], where, least=3, need='training, validation and test'
     )
-    pool, test = splits_lib.holdout_split(codes, TEST_PERCENT / 100, seed=seed)
+    pool, test = splits_lib.holdout_split(codes, TEST_PERCENT / 100, seed=seed, name='fraction')
     return pool, test, f'held out {TEST_PERCENT} % at random, stratified, seed {seed}'
 
 
@@ -99,9 +102,10 @@ def assemble(source: Source, name: str, where: str, *, seed: int) -> splits_lib.
             x=source.x,
             y=codes,
             classes=classes,
-            kind='image' if source.x.ndim == 4 else 'vector',
-            whole=values.dtype.kind in 'iu' and all(name.lstrip('-').isdecimal() for name in classes),
-            columns=source.columns,
+            kind=source.kind,
+            integer_labels=values.dtype.kind in 'iu'
+            and all(name.lstrip('-').isdecimal() for name in classes),
+            reading=source.kind.remember(source.x, source.reading),
         ),
         test=splits_lib.Holdout(source.x_test, codes_test),
         name=name,

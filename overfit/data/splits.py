@@ -129,33 +129,36 @@ def subset(y: np.ndarray, size: int, *, seed: Seed) -> np.ndarray:
     least = 2 * len(np.unique(y))
     if not least <= size <= len(y):
         raise ValueError(
-            f'--train_size={size} does not fit this data: it has {len(y):,} labelled examples of '
+            f'train_size={size} does not fit this data: it has {len(y):,} labelled examples of '
             f'{least // 2} classes, so give {least} (two a class) to {len(y)}.'
         )
     return stratified_order(y, seed=seed)[:size]
 
 
-def holdout_split(y: np.ndarray, fraction: float, *, seed: Seed) -> tuple[np.ndarray, np.ndarray]:
-    """Splits once into training and validation, stratified; every class keeps an example to train on.
+def holdout_split(
+    y: np.ndarray, fraction: float, *, seed: Seed, name: str = 'validation'
+) -> tuple[np.ndarray, np.ndarray]:
+    """Splits once in two, stratified; every class keeps an example to train on.
 
     Args:
         y: `[N]` integer labels.
         fraction: share of the examples held out, 0.1 to 0.3.
         seed: of `np.random.default_rng`.
+        name: what messages call the fraction: the argument that it came from.
 
     Returns:
-        Indices of the training and of the validation examples, int32, each in random order.
+        Indices of the training examples and of those held out, int32, each in random order.
 
     Raises:
         ValueError: if `fraction` is out of range, or there are too few examples for the classes.
     """
     if not 0.1 <= fraction <= 0.3:
-        raise ValueError(f'--validation={fraction} is out of range: give a fraction from 0.1 to 0.3.')
+        raise ValueError(f'{name}={fraction} is out of range: give a fraction from 0.1 to 0.3.')
     kept = len(y) - max(1, round(fraction * len(y)))
     classes = len(np.unique(y))
     if kept < classes:
         raise ValueError(
-            f'--validation={fraction} of {len(y)} examples leaves {kept} to train on, fewer than the '
+            f'{name}={fraction} of {len(y)} examples leaves {kept} to train on, fewer than the '
             f'{classes} classes: use more examples or a smaller fraction.'
         )
     order = stratified_order(y, seed=seed)

@@ -7,7 +7,7 @@ import tempfile
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from overfit.data import load
+from overfit.data import kinds, load
 
 
 class FolderCase(parameterized.TestCase):
@@ -49,8 +49,8 @@ class NpzTest(FolderCase):
     def test_labels_stay_what_they_were(self):
         x = np.random.default_rng(0).normal(size=(30, 2))
         numbers, names = _y(30) + 3, (_y(30) + 3).astype(str)
-        self.assertTrue(load.load(self.npz(x=x, y=numbers)).train.whole)
-        self.assertFalse(load.load(self.npz(x=x, y=names)).train.whole)
+        self.assertTrue(load.load(self.npz(x=x, y=numbers)).train.integer_labels)
+        self.assertFalse(load.load(self.npz(x=x, y=names)).train.integer_labels)
 
     def test_held_out_stratified_seeded(self):
         x = np.arange(60, dtype=np.float64).reshape(30, 2)
@@ -62,7 +62,7 @@ class NpzTest(FolderCase):
         np.testing.assert_array_equal(both[np.argsort(both[:, 0])], x)
         labels = np.concatenate([data.train.y, data.test.reveal()])
         np.testing.assert_array_equal(labels, (both[:, 0] / 2) % 3)
-        self.assertEqual((data.train.kind, data.train.x.dtype), ('vector', np.float32))
+        self.assertEqual((data.train.kind, data.train.x.dtype), (kinds.vector, np.float32))
         self.assertEqual(data.sha256, again.sha256)
         self.assertNotEqual(data.sha256, other.sha256)
 
@@ -146,7 +146,7 @@ class NpzTest(FolderCase):
         (
             'no_labels',
             {'x': np.ones((4, 2)), 'labels': _y(4)},
-            'no labels.*array y.*--label.*holds labels, x',
+            'no labels.*array y.*label.*holds labels, x',
         ),
         ('no_inputs', {'images': np.ones((4, 2)), 'y': _y(4)}, 'no inputs.*holds images, y'),
         (

@@ -76,7 +76,7 @@ class SubsetTest(parameterized.TestCase):
 
     @parameterized.parameters(7, 401, 0, -1)
     def test_refuses_impossible_sizes(self, size):
-        with self.assertRaisesRegex(ValueError, rf'--train_size={size} .*give 8 .* to 400\.'):
+        with self.assertRaisesRegex(ValueError, rf'train_size={size} .*give 8 .* to 400\.'):
             splits.subset(_labels((99, 101, 98, 102)), size, seed=0)
 
 
@@ -100,11 +100,11 @@ class HoldoutSplitTest(parameterized.TestCase):
 
     @parameterized.parameters(0.0, 0.05, 0.31, 1.0, float('nan'))
     def test_refuses_fractions(self, fraction):
-        with self.assertRaisesRegex(ValueError, '--validation=.* from 0.1 to 0.3'):
+        with self.assertRaisesRegex(ValueError, 'validation=.* from 0.1 to 0.3'):
             splits.holdout_split(_labels((20, 20)), fraction, seed=0)
 
     def test_refuses_to_lose_a_class(self):
-        with self.assertRaisesRegex(ValueError, '--validation=0.3 of 5 examples leaves 3.*4 classes'):
+        with self.assertRaisesRegex(ValueError, 'validation=0.3 of 5 examples leaves 3.*4 classes'):
             splits.holdout_split(np.array([0, 0, 1, 2, 3]), 0.3, seed=0)
 
 

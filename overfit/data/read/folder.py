@@ -1,64 +1,152 @@
 """A folder with a sub-folder of images for each class, or such folders `train/` and `test/`."""
 
+import os
 import pathlib
+from collections.abc import Iterator
 
 import numpy as np
 
-from overfit.data.read import images
+from overfit.data import kinds
+from overfit.data.read import images, pillow
 from overfit.data.source import Source
 
-SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.gif', '.tif', '.tiff')
+TRAIN = ('train', 'training')
+TEST = ('test', 'testing')
+VALIDATION = ('val', 'valid', 'validation', 'dev')
 
 
-def read(path: pathlib.Path) -> Source:
-    """Reads `path/<class>/<image>`, or `path/train/<class>/<image>` and `path/test/<class>/<image>`.
+def read(path: pathlib.Path, *, image_size: int | None = None, minutes: float | None = None) -> Source:
+    """Reads `path/<class>/.../<image>`, or `path/train/<class>/...` and `path/test/<class>/...`.
+
+    What is an image is decided by Pillow, not by the name. Images at any depth below a class folder belong
+    to its class; `val/` or the like stands in for a missing `test/`. Capitals in these names do not
+    matter. Folders `train/` and `test/` that hold images directly are classes.
 
     Args:
         path: the folder; hidden files are skipped, files that are not images are skipped and counted.
+        image_size: pixels of the longer side, 8 to 128; `None`: `images.default_size`.
+        minutes: the study's budget, for the size.
 
     Returns:
-        Images, `uint8`, at most 32 pixels a side; the classes are named by their folders.
+        Images of one size; the classes are named by their folders.
 
     Raises:
-        ValueError: if there are no class folders, or images are unreadable or of different sizes.
+        ValueError: if there are no class folders, one of them has no image, or images are unreadable.
     """
-    parts = [path / 'train', path / 'test']
-    if not all(part.is_dir() for part in parts):
-        parts = [path]
-    listed, skipped = [], 0
+    parts, how, notes = _parts(path)
+    listed = []
     for part in parts:
-        found, others = _list(part)
+        found, remarks = _classes(part)
         listed.append(found)
-        skipped += others
-    files = [file for part in listed for file, _ in part]
-    x, shape, mixed = images.stack((str(file), file) for file in files)
-    y = np.array([name for part in listed for _, name in part])
-    notes = images.shrink_note(shape, x.shape)
-    if mixed:
-        notes += ('grey and coloured images were mixed: all read as colour',)
-    if skipped:
-        notes += (f'{skipped:,} files that are not images were skipped',)
+        notes += remarks
+    stacked = images.stack(
+        [one for part in listed for one, _ in part], image_size=image_size, minutes=minutes
+    )
+    x, y = stacked.x, np.array([name for part in listed for _, name in part])
+    notes = (*stacked.notes, *notes)
     if len(parts) == 1:
-        return Source(x, y, notes=notes)
+        return Source(x, y, kinds.image, notes=notes, reading=stacked.reading)
     n = len(listed[0])
-    return Source(x[:n], y[:n], x[n:], y[n:], how='the folder test/', notes=notes)
+    return Source(x[:n], y[:n], kinds.image, x[n:], y[n:], how=how, notes=notes, reading=stacked.reading)
 
 
-def _list(path):
-    """The images below `path` with their classes, in order, and the number of other files."""
-    found, others = [], 0
-    for folder in sorted(path.iterdir()):
-        if not folder.is_dir() or folder.name.startswith('.'):
+def below(folder: pathlib.Path) -> Iterator[pathlib.Path]:
+    """The files at any depth below a folder, in order of their paths, hidden ones left out."""
+    seen, files = set(), []
+    for place, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in seen:  # a link that leads back
+            folders.clear()
             continue
-        files = [
-            file for file in sorted(folder.iterdir()) if file.is_file() and not file.name.startswith('.')
-        ]
-        chosen = [file for file in files if file.suffix.lower() in SUFFIXES]
-        others += len(files) - len(chosen)
-        found += [(file, folder.name) for file in chosen]
+        seen.add(real)
+        folders[:] = [name for name in folders if _shown(name)]
+        files += [pathlib.Path(place, name) for name in names if _shown(name)]
+    return (file for file in sorted(files) if file.is_file())
+
+
+def _parts(path):
+    """The folders of which each holds class folders (one, or training and test), and notes."""
+    folders = _folders(path)
+    split = [folder for folder in folders if folder.name.lower() in (*TRAIN, *TEST, *VALIDATION)]
+    split = [folder for folder in split if _holds_classes(folder)]
+    train, test, validation = (
+        [folder for folder in split if folder.name.lower() in names] for names in (TRAIN, TEST, VALIDATION)
+    )
+    if not split or (len(split) < len(folders) and not (train and test + validation)):
+        return [path], '', []
+    for names in (train, test, validation):
+        if len(names) > 1:
+            raise ValueError(f'{path} has {names[0].name}/ and {names[1].name}/: leave one of them.')
+    if not train:
+        raise ValueError(f'{path} has {split[0].name}/ but no train/: add it, with a folder for each class.')
+    chosen = [*train, *(test or validation)[:1]]
+    notes = [
+        f'folder {folder.name}/ is not used ({_count(folder):,} images)'
+        for folder in folders
+        if folder not in chosen
+    ]
+    if len(chosen) == 1:
+        return chosen, '', [f'{path.name}/ has {train[0].name}/ alone: a test set is taken from it', *notes]
+    return chosen, f'the folder {chosen[1].name}/', notes
+
+
+def _classes(path):
+    """The images below `path` with their classes, in order, and notes."""
+    found, notes = [], []
+    for folder in _folders(path):
+        looked = {file: pillow.look(file, str(file)) for file in below(folder)}
+        chosen = [one for one in looked.values() if one]
+        others = [file for file, one in looked.items() if not one]
+        if not chosen:
+            listed = ', '.join(sorted({file.suffix or file.name for file in others})[:5])
+            files = f'{len(others):,} files that are not images ({listed})' if others else 'no files'
+            raise ValueError(
+                f'{folder} would be a class without images, for it holds {files}: '
+                'add images of the class or remove the folder.'
+            )
+        if others:
+            notes.append(
+                f'class {folder.name}: {len(others):,} files that are not images were skipped, '
+                f'among them {others[0].name}'
+            )
+        nested = sum(one.file.parent != folder for one in chosen)
+        if nested:
+            notes.append(f'class {folder.name}: {nested:,} of its {len(chosen):,} images lie in sub-folders')
+        found += [(one, folder.name) for one in chosen]
+    loose = _loose(path)
     if not found:
         raise ValueError(
-            f'{path} has no class folders: put the images ({", ".join(s[1:] for s in SUFFIXES)}) '
-            'of each class into a sub-folder with its name.'
+            f'{path} has no class folders{f" but {loose:,} images" * bool(loose)}: '
+            'put the images of each class into a sub-folder with its name.'
         )
-    return found, others
+    if loose:
+        notes.append(f'{loose:,} images in {path.name}/ itself, beside the class folders, are not used')
+    return found, notes
+
+
+def _shown(name):
+    return not name.startswith('.') and name != '__MACOSX'
+
+
+def _folders(path):
+    return [folder for folder in sorted(path.iterdir()) if folder.is_dir() and _shown(folder.name)]
+
+
+def _is_image(file):
+    try:
+        return pillow.look(file, str(file)) is not None
+    except ValueError:
+        return False
+
+
+def _loose(path):
+    return sum(file.is_file() and _shown(file.name) and _is_image(file) for file in path.iterdir())
+
+
+def _count(folder):
+    return sum(_is_image(file) for file in below(folder))
+
+
+def _holds_classes(folder):
+    """Whether images lie in the sub-folders of a folder and none in the folder itself."""
+    return not _loose(folder) and any(_is_image(file) for file in below(folder))

@@ -1,125 +1,180 @@
-"""Images: from encoded files to one array `[N, H, W, C]` of at most 32 pixels a side."""
+"""Images: from files of whatever format and size to one array `[N, H, W, C]`."""
 
-import io
-import pathlib
-from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import NamedTuple
 
-import chex
 import numpy as np
 
-LONGEST = 32
+from overfit.data.read import pillow, resize
+
+LEAST_SIZE, STANDARD_SIZE, GREATEST_SIZE = 8, 32, 128
+# The cost of a study grows with `count * side^2`: what one minute of the budget pays for.
+SIZES = (48, 64, 96, 128)
+PIXELS_A_MINUTE = 200_000
 
 
-def shrink(x: np.ndarray, *, longest: int = LONGEST) -> np.ndarray:
-    """Averages areas, so that the longer side has at most `longest` pixels; smaller images stay as they are.
+class Stacked(NamedTuple):
+    """Images in one array.
 
-    An output pixel is the mean of the rectangle of the input that it covers, border pixels weighted by
-    the covered part (for whole factors: the mean of a block).
+    Attributes:
+        x: `[N, H, W, C]`, `uint8` (8 bits a channel) or float32.
+        reading: what `accept` of the kind needs: `depth`, and of how many `sizes` they were.
+        notes: what was done to them.
+    """
+
+    x: np.ndarray
+    reading: dict
+    notes: tuple[str, ...]
+
+
+def default_size(longest: int, count: int, minutes: float | None) -> int:
+    """Chooses to how many pixels a side images are reduced.
 
     Args:
-        x: `[N, H, W, C]`, integers (rounded to the nearest) or float32.
-        longest: pixels.
+        longest: pixels of the images' longer side as found.
+        count: images in the set.
+        minutes: the study's budget; `None`: the standard one.
 
     Returns:
-        `[N, h, w, C]`, dtype of `x`.
+        Pixels of the longer side: `longest` or 32 if that is less; up to 128 where the minutes pay for it.
     """
-    chex.assert_rank(x, 4)
-    height, width = x.shape[1:3]
-    factor = max(height, width) / longest
-    if factor <= 1:
-        return x
-    rows, columns = (_area_weights(side, max(1, round(side / factor))) for side in (height, width))
-    out = np.empty((len(x), len(rows), len(columns), x.shape[3]), x.dtype)
-    for start in range(0, len(x), 256):
-        block = x[start : start + 256].astype(np.float32)
-        small = np.einsum('ih,nhwc,jw->nijc', rows, block, columns, optimize=True)
-        out[start : start + 256] = np.rint(small) if x.dtype.kind in 'iu' else small
-    return out
+    paid = PIXELS_A_MINUTE * (minutes or 0)
+    affordable = [side for side in SIZES if count * min(side, longest) ** 2 <= paid]
+    return min(longest, max([STANDARD_SIZE, *affordable]))
 
 
-def _area_weights(size, target):
-    """`[target, size]`: the share that each input pixel has in each output pixel; rows sum to 1."""
-    edges = np.arange(target + 1) * (size / target)
-    pixels = np.arange(size)
-    covered = np.minimum(edges[1:, None], pixels[None] + 1) - np.maximum(edges[:-1, None], pixels[None])
-    return (np.clip(covered, 0, 1) * (target / size)).astype(np.float32)
-
-
-def shrink_note(before: tuple[int, ...], after: tuple[int, ...]) -> tuple[str, ...]:
-    """Says what `shrink` did to images `[..., H, W, C]`, if anything."""
-    if before[-3:-1] == after[-3:-1]:
-        return ()
-    (h, w), (small_h, small_w) = before[-3:-1], after[-3:-1]
-    return (f'images reduced from {w}×{h} to {small_w}×{small_h} pixels by area averaging',)
-
-
-def decode(file: pathlib.Path | bytes, where: str) -> np.ndarray:
-    """Decodes one image file with Pillow.
-
-    Args:
-        file: path, or the file's bytes.
-        where: its name, for messages.
-
-    Returns:
-        `[H, W, C]` uint8 with C = 1 (grey) or 3 (colour); transparency is dropped, a moving image gives
-        its first frame, a photograph is turned upright.
-
-    Raises:
-        ValueError: if it cannot be decoded, or has more than 8 bits a channel.
-    """
-    from PIL import Image
-
-    try:
-        with Image.open(io.BytesIO(file) if isinstance(file, bytes) else file) as image:
-            mode = image.mode
-            if not mode.startswith(('I', 'F')):
-                return _pixels(image)
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+def check_size(image_size: int | None) -> None:
+    """Raises `ValueError` for an `image_size` that is not from 8 to 128; `None` leaves the choice open."""
+    if image_size is not None and not LEAST_SIZE <= image_size <= GREATEST_SIZE:
         raise ValueError(
-            f'{where} cannot be read as an image ({type(error).__name__}): remove it or save it again as PNG.'
-        ) from None
-    raise ValueError(
-        f'{where} has more than 8 bits a pixel (Pillow mode {mode}): '
-        'save it with 8 bits a channel, or give the numbers as an .npz.'
-    )
+            f'image_size={image_size} is out of range: give {LEAST_SIZE} to {GREATEST_SIZE} pixels.'
+        )
 
 
-def _pixels(image):
-    from PIL import ImageOps
+def size_note(
+    before: tuple[int, int], after: tuple[int, int], count: int, image_size: int | None, minutes: float | None
+) -> tuple[str, ...]:
+    """Says how images of one size, `(height, width)`, were reduced, by whose choice, if they were."""
+    (height, width), (small_height, small_width) = before, after
+    if before == after:
+        if image_size is not None and image_size > max(before):
+            return (f'image_size={image_size} is more than the {max(before)} pixels of the images: kept',)
+        return ()
+    note = f'images reduced from {width}×{height} to {small_width}×{small_height} pixels by area averaging'
+    return (note + _choice(max(after), max(before), count, image_size, minutes),)
 
-    if 'exif' in image.info:
-        image = ImageOps.exif_transpose(image)
-    if image.mode in ('1', 'L', 'LA'):
-        return np.asarray(image.convert('L'))[..., None]
-    if image.mode in ('P', 'PA'):
-        image = image.convert('RGBA')
-    return np.asarray(image.convert('RGB'))
+
+def _choice(size, longest, count, image_size, minutes):
+    if image_size is not None or size >= min(longest, GREATEST_SIZE):
+        return ''
+    budget = 'the standard budget' if minutes is None else f'{minutes:g} minutes'
+    more = min(2 * size, longest, GREATEST_SIZE)
+    return f', the size for {count:,} images in {budget}; image_size={more} shows more'
 
 
-def stack(files: Iterable[tuple[str, pathlib.Path | bytes]]) -> tuple[np.ndarray, tuple[int, ...], bool]:
-    """Decodes, shrinks and stacks images of one size; grey ones among coloured ones become coloured.
+def bring(pixels: np.ndarray, shape: Sequence[int], depth: int, name: str) -> np.ndarray:
+    """Brings one decoded image to the size, channels and depth of a set.
+
+    Images of 16 bits stay as they are, as floats, because many hold 12 bits and would keep a few grey
+    levels of 8; among them those of 8 bits are multiplied by 257 (255 becomes 65,535), and among 8-bit ones
+    those of 16 divided. Grey becomes colour by repetition, colour grey by luminance (ITU-R BT.601).
 
     Args:
-        files: name and file (or bytes) of each.
+        pixels: from `pillow.decode`.
+        shape: height, width, channels of the set.
+        depth: of the set, 8, 16 or 32.
+        name: for messages.
 
     Returns:
-        `[N, H, W, C]` uint8, the shape of the first image as found, and whether grey and colour were mixed.
+        `shape`, `uint8` for a depth of 8, else float32.
 
     Raises:
-        ValueError: if one cannot be read or has another size.
+        ValueError: if its values have no common unit with the set's, or are not finite.
     """
-    images, first, shape = [], '', (0, 0, 0)
-    for name, file in files:
-        image = decode(file, name)
-        if not images:
-            first, shape = name, image.shape
-        if image.shape[:2] != shape[:2]:
-            raise ValueError(
-                f'images must have one size, but {first} has {shape[1]}×{shape[0]} pixels and '
-                f'{name} has {image.shape[1]}×{image.shape[0]}: resize or crop them to the same.'
-            )
-        images.append(shrink(image[None])[0])
-    channels = max(image.shape[2] for image in images)
-    mixed = any(image.shape[2] != channels for image in images)
-    target = (*images[0].shape[:2], channels)
-    return np.stack([np.broadcast_to(image, target) for image in images]), shape, mixed
+    own = {1: 8, 2: 16, 4: 32}[pixels.dtype.itemsize]
+    if (own == 32) != (depth == 32):
+        raise ValueError(
+            f'{name} has {_bits(own)}, other images of the set {_bits(depth)}: save all of them alike.'
+        )
+    if depth == 8 and own == 16:
+        pixels = np.rint(pixels / 257).astype(np.uint8)
+    elif depth == 16:
+        pixels = pixels.astype(np.float32) * (257 if own == 8 else 1)
+    if not np.isfinite(pixels).all():
+        raise ValueError(f'{name} holds NaN or infinity: replace these values or remove the image.')
+    if pixels.shape[2] == 3 and shape[2] == 1:
+        grey = pixels @ np.array([[0.299], [0.587], [0.114]], np.float32)
+        pixels = (np.rint(grey) if depth == 8 else grey).astype(pixels.dtype)
+    return np.broadcast_to(resize.fit(pixels, *shape[:2]), tuple(shape))
+
+
+def stack(
+    found: Sequence[pillow.Found], *, image_size: int | None = None, minutes: float | None = None
+) -> Stacked:
+    """Decodes images and brings them to one size.
+
+    Images of one size keep their proportions. Those of several (see `resize.fit`) are brought to the median
+    of their proportions, so that most need little fill, the longer side at most the median of theirs (or
+    the largest, if `image_size` asks for it).
+
+    Args:
+        found: from `pillow.look`.
+        image_size: pixels of the longer side, 8 to 128; `None`: `default_size`.
+        minutes: the study's budget, for `default_size`.
+
+    Returns:
+        The array, `uint8` or, if images have more than 8 bits a channel, float32; and notes.
+
+    Raises:
+        ValueError: if one cannot be read, or they have no common depth.
+    """
+    check_size(image_size)
+    sizes = {(one.height, one.width): one for one in found}
+    longer = [max(one.height, one.width) for one in found]
+    longest = int(np.median(longer)) if image_size is None else max(longer)
+    size = min(longest, image_size or default_size(longest, len(found), minutes))
+    proportion = float(np.exp(np.median([np.log(one.width / one.height) for one in found])))  # width/height
+    height, width = (max(1, round(size * part)) for part in (min(1, 1 / proportion), min(1, proportion)))
+    depth = _common_depth(found)
+    channels = max(one.channels for one in found)
+    x = np.empty((len(found), height, width, channels), np.uint8 if depth == 8 else np.float32)
+    for row, one in zip(x, found, strict=True):
+        row[...] = bring(pillow.decode(one.file, one.name), row.shape, depth, one.name)
+    if len(sizes) == 1:
+        notes = size_note(next(iter(sizes)), (height, width), len(found), image_size, minutes)
+    else:
+        (low, narrow), (high, wide) = (f(sizes, key=lambda s: s[0] * s[1]) for f in (min, max))
+        notes = (
+            f'images of {len(sizes):,} sizes, {narrow}×{low} to {wide}×{high}, were brought to '
+            f'{width}×{height} pixels: proportions kept, the rest filled with the colour of each '
+            "image's border" + _choice(size, longest, len(found), image_size, minutes),
+        )
+    return Stacked(x, {'sizes': len(sizes), 'depth': depth}, (*notes, *_notes(found, depth)))
+
+
+def _notes(found, depth):
+    if len({one.channels for one in found}) > 1:
+        yield 'grey and coloured images were mixed: all read as colour'
+    clear, cut = sum(one.transparent for one in found), sum(one.cut for one in found)
+    if clear:
+        yield f'{clear:,} images have transparency: laid over mid-grey where it varies'
+    if cut:
+        yield f'{cut:,} coloured images of 16 bits a channel were read with 8'
+    if depth > 8:
+        less = sum(one.depth == 8 for one in found)
+        rest = f'; {less:,} of 8 bits were multiplied by 257' if less else ''
+        yield f'{len(found) - less:,} images have {_bits(depth)}: read as floats, values as they are{rest}'
+
+
+def _common_depth(found):
+    depths = {one.depth: one for one in found}
+    if 32 in depths and len(depths) > 1:
+        deep, flat = depths[32], depths[min(depths)]
+        raise ValueError(
+            f'{deep.name} has {_bits(32)}, {flat.name} has {_bits(flat.depth)}: save all images alike.'
+        )
+    return max(depths)
+
+
+def _bits(depth):
+    return '32-bit values' if depth == 32 else f'{depth} bits a channel'

@@ -12,7 +12,8 @@ import tempfile
 
 import numpy as np
 
-from overfit.data.read import images
+from overfit.data import kinds
+from overfit.data.read import images, pillow
 from overfit.data.source import Source
 
 NAME = re.compile(r'(?P<set_name>[a-z]\w*)(?:/(?P<config>[\w.+-]+))?(?::(?P<version>[\d.]+))?')
@@ -23,27 +24,35 @@ def data_dir() -> pathlib.Path:
     return pathlib.Path(os.environ.get('TFDS_DATA_DIR') or '~/tensorflow_datasets').expanduser()
 
 
-def read_digits() -> Source:
+def read_digits(*, image_size: int | None = None) -> Source:
     """Reads the built-in set, preparing it on first use; if that cannot be kept, for this run only."""
     from overfit.data.read import digits
 
     try:
-        return read_folder(digits.prepare(data_dir()))
+        return read_folder(digits.prepare(data_dir()), image_size=image_size)
     except OSError as error:
         with tempfile.TemporaryDirectory() as folder:
-            source = read_folder(digits.prepare(pathlib.Path(folder)))
+            source = read_folder(digits.prepare(pathlib.Path(folder)), image_size=image_size)
         note = (
             f'{data_dir()} cannot be used ({error.strerror or error}): digits were prepared for this run only'
         )
         return source._replace(notes=(*source.notes, note))
 
 
-def read(name: str, *, label: str | None = None) -> Source:
+def read(
+    name: str,
+    *,
+    label: str | None = None,
+    image_size: int | None = None,
+    minutes: float | None = None,
+) -> Source:
     """Reads a prepared set.
 
     Args:
         name: TFDS's, `set`, `set/config`, `set:version` or `set/config:version`.
         label: the feature that holds the label, if it is not the set's own.
+        image_size: pixels of an image's longer side, 8 to 128; `None`: `images.default_size`.
+        minutes: the study's budget, for the size.
 
     Returns:
         Images or vectors, with the set's test (or validation) split if it has one.
@@ -53,7 +62,7 @@ def read(name: str, *, label: str | None = None) -> Source:
     """
     match = NAME.fullmatch(name)
     if not match:
-        raise ValueError(f'--data={name} is neither a file or folder that exists nor a name of TFDS.')
+        raise ValueError(f'data={name} is neither a file or folder that exists nor a name of TFDS.')
     folder = _find(**match.groupdict())
     if folder is None:
         _explain_unprepared(name, **match.groupdict(), label=label)
@@ -62,10 +71,16 @@ def read(name: str, *, label: str | None = None) -> Source:
             f'{folder} is not prepared as array_record, the one format that is read without TensorFlow: '
             f'set TFDS_DATA_DIR to another folder and prepare the set there with {_command(name)}.'
         )
-    return read_folder(folder, label=label)
+    return read_folder(folder, label=label, image_size=image_size, minutes=minutes)
 
 
-def read_folder(folder: pathlib.Path, *, label: str | None = None) -> Source:
+def read_folder(
+    folder: pathlib.Path,
+    *,
+    label: str | None = None,
+    image_size: int | None = None,
+    minutes: float | None = None,
+) -> Source:
     """Reads one prepared version: the folder that holds `dataset_info.json`. For the rest see `read`."""
     import tensorflow_datasets as tfds
 
@@ -81,11 +96,13 @@ def read_folder(folder: pathlib.Path, *, label: str | None = None) -> Source:
     notes = [f'split {split} is not used' for split in sorted(set(available) - set(used))]
     flat = [x for split in used for x, _ in rows[split]]
     if isinstance(feature, tfds.features.Image):
-        named = ((f'{builder.info.name}, image {i}', x) for i, x in enumerate(flat))
-        x, shape, mixed = images.stack(named)
-        notes += images.shrink_note(shape, x.shape)
-        notes += ['grey and coloured images were mixed: all read as colour'] * mixed
+        found = [pillow.look(x, f'{builder.info.name}, image {i}') for i, x in enumerate(flat)]
+        x, reading, remarks = images.stack(found, image_size=image_size, minutes=minutes)
+        kind, notes = kinds.image, [*notes, *remarks]
     else:
+        if image_size is not None:
+            raise ValueError(f'image_size={image_size} is for images: leave it out for {builder.info.name}.')
+        kind, reading = kinds.vector, {}
         x = np.array(flat, np.float32)
         if not np.isfinite(x).all():
             raise ValueError(
@@ -97,7 +114,8 @@ def read_folder(folder: pathlib.Path, *, label: str | None = None) -> Source:
             f'{builder.info.name}: the labels of {" or ".join(used)} are hidden (-1), so it cannot be used.'
         )
     n = len(rows['train'])
-    source = Source(x[:n], y[:n], names=tuple(builder.info.features[y_key].names), notes=tuple(notes))
+    names = tuple(builder.info.features[y_key].names)
+    source = Source(x[:n], y[:n], kind, names=names, notes=tuple(notes), reading=reading)
     return source._replace(x_test=x[n:], y_test=y[n:], how=f"the set's own split {test}") if test else source
 
 
@@ -140,7 +158,7 @@ def _keys(info, label):
     y_key = label or (own_y if own_y in classes else classes[0] if len(classes) == 1 else None)
     if y_key not in classes:
         asked = f'has no classes in a feature {label}' if label else 'does not say which feature is the label'
-        raise ValueError(f'{info.name} {asked}: give a ClassLabel as --label; its features: {listed}.')
+        raise ValueError(f'{info.name} {asked}: give a ClassLabel as label=...; its features: {listed}.')
     return x_key, y_key
 
 
@@ -190,7 +208,7 @@ def _explain_unprepared(name, set_name, config, version, label):
         prepared = [folder.name for folder in data_dir().glob('*/')] if data_dir().is_dir() else []
         near = difflib.get_close_matches(set_name, {'digits', *known, *prepared}, 3, 0.6)
         hint = f'did you mean {" or ".join(near)}?' if near else 'try digits, mnist or fashion_mnist.'
-        raise ValueError(f'--data={name} is neither a file or folder that exists nor a set of TFDS: {hint}')
+        raise ValueError(f'data={name} is neither a file or folder that exists nor a set of TFDS: {hint}')
     configs = list(tfds.builder_cls(set_name).builder_configs)
     if config and config not in configs:
         near = difflib.get_close_matches(config, configs, 3, 0.0)

@@ -12,7 +12,7 @@ import numpy as np
 from absl.testing import absltest
 from sklearn import datasets
 
-from overfit.data import load
+from overfit.data import kinds, load
 from overfit.data.read import digits
 
 ROOT = str(pathlib.Path(__file__).parents[3])
@@ -32,7 +32,7 @@ class DigitsTest(absltest.TestCase):
         self.assertEqual(data.train.x.shape, (1000, 8, 8, 1))
         self.assertEqual(data.test.x.shape, (797, 8, 8, 1))
         self.assertEqual((data.train.x.dtype, data.train.y.dtype), (np.uint8, np.int32))
-        self.assertEqual((data.train.kind, data.train.classes), ('image', tuple('0123456789')))
+        self.assertEqual((data.train.kind, data.train.classes), (kinds.image, tuple('0123456789')))
         self.assertEmpty(data.notes)
         bunch = datasets.load_digits()
         expected = sorted(
@@ -75,7 +75,7 @@ class DigitsTest(absltest.TestCase):
             load.load('digits')
 
     def test_label_is_refused(self):
-        with self.assertRaisesRegex(ValueError, '--label=digit '):
+        with self.assertRaisesRegex(ValueError, 'label=digit '):
             load.load('digits', label='digit')
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from absl.testing import absltest, parameterized
 from PIL import Image
 
-from overfit.data import load
+from overfit.data import kinds, load
 from overfit.data.read import images
 
 
@@ -65,7 +65,7 @@ class FolderTest(parameterized.TestCase):
         (self.root / '.git').mkdir()
         (self.root / 'readme.md').touch()
         data = load.load(str(self.root))
-        self.assertEqual((data.name, data.train.classes, data.train.kind), ('pets', ('cat', 'dog'), 'image'))
+        self.assertEqual((data.name, data.train.classes, data.train.kind), ('pets', ('cat', 'dog'), kinds.image))
         self.assertEqual((data.train.x.shape, data.test.x.shape), ((14, 6, 5, 3), (6, 6, 5, 3)))
         self.assertEqual(data.how, 'held out 30 % at random, stratified, seed 0')
         self.assertEqual(data.notes, ('1 files that are not images were skipped',))
@@ -139,7 +139,7 @@ class FolderTest(parameterized.TestCase):
 
     def test_refuses_a_label_and_a_single_image(self):
         self.save('a/1.png', self.pixels[0])
-        self.refuses('--label=a is for tables', label='a')
+        self.refuses('label=a is for tables', label='a')
         for i in range(3):
             self.save(f'b/{i}.png', self.pixels[i])
         self.refuses('class a has 1 example, but 3 are needed')

@@ -11,7 +11,7 @@ import tensorflow_datasets as tfds
 from absl.testing import absltest, parameterized
 from PIL import Image
 
-from overfit.data import load
+from overfit.data import kinds, load
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (30, 4, 4)).astype(np.uint8)
 
@@ -109,7 +109,7 @@ class StockTest(parameterized.TestCase):
     def test_images(self, name):
         data = load.load(name)
         self.assertEqual((data.name, data.how), (name, "the set's own split test"))
-        self.assertEqual((data.train.classes, data.train.kind), (('owl', 'ant'), 'image'))
+        self.assertEqual((data.train.classes, data.train.kind), (('owl', 'ant'), kinds.image))
         self.assertEqual(data.notes, ('split validation is not used',))
         expected = {PIXELS[i].tobytes(): i % 2 for i in range(20)}
         self.assertEqual({x.tobytes(): y for x, y in zip(data.train.x, data.train.y, strict=True)}, expected)

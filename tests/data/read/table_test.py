@@ -6,7 +6,7 @@ import tempfile
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from overfit.data import load
+from overfit.data import kinds, load
 from overfit.data.read import table
 
 LEARNED = (
@@ -40,7 +40,7 @@ class TableTest(parameterized.TestCase):
         rows = [(f'{i / 4}', f'"{i * i}"', 'cat' if i % 2 else 'dog') for i in range(20)]
         text = '\r\n'.join(delimiter.join(row) for row in [('a', 'b', 'class'), *rows]) + '\r\n\r\n'
         data = self.load(text, encoding=encoding)
-        self.assertEqual((data.train.classes, data.train.kind), (('cat', 'dog'), 'vector'))
+        self.assertEqual((data.train.classes, data.train.kind), (('cat', 'dog'), kinds.vector))
         self.assertEqual((len(data.train.y), len(data.test)), (14, 6))
         self.assertEqual(data.how, 'held out 30 % at random, stratified, seed 0')
         for x, y in ((data.train.x, data.train.y), (data.test.x, data.test.reveal())):
@@ -156,7 +156,7 @@ class TableTest(parameterized.TestCase):
         self.assertIn('decimal commas were read as decimal points', data.notes)
 
     @parameterized.named_parameters(
-        ('no_label', 'a,b\n1,2\n', {}, 'which column is the label with --label=column; it has a, b'),
+        ('no_label', 'a,b\n1,2\n', {}, 'which column is the label with label=column; it has a, b'),
         ('two_labels', 'a,class,y\n1,2,3\n', {}, 'which column is the label'),
         ('wrong_label', 'a,species\n1,2\n', {'label': 'specis'}, 'no column "specis".*did you mean species'),
         ('far_label', 'a,species\n1,2\n', {'label': 'zzz'}, 'no column "zzz".*it has a, species'),
