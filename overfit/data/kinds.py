@@ -136,4 +136,10 @@ image = Kind(
 )
 vector = Kind('vector', accept=accept_lib.vectors, remember=accept_lib.remember_vectors)
 
+
+def prepare_slot(kind: Kind) -> base.Prepare | None:
+    """What a recipe for a kind has in its slot `prepare`: `None` stands for `standardise`."""
+    return None if kind.prepare is standardise else kind.prepare
+
+
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (image, vector)}  # by the name in saved models

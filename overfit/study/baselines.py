@@ -70,6 +70,6 @@ def baseline(model: nn.Module, kind: kinds.Kind, *, begins: base.Start | None = 
         losses.softmax,
         optimizers.by_hyper(optimizers.sgd),
         begins or start.drawn(initializers.he),
-        prepare=kind.prepare,
+        prepare=kinds.prepare_slot(kind),
     )
     return Baseline(recipe, {'learning_rate': spaces.Range(1e-2, 1.0, 'log')}, 'tuned baseline (SGD)')

@@ -85,9 +85,7 @@ def combine(
         The combination; its trials and steps are those of all tries together.
     """
     plain, *singles = tuned
-    singles = sorted(
-        (t for t in singles if t.arm.techniques[0].judged_by_validation), key=lambda t: t.score
-    )
+    singles = sorted((t for t in singles if t.arm.techniques[0].judged_by_validation), key=lambda t: t.score)
     known = [t.arm.techniques[0] for t in singles]
     spent = []
 
@@ -133,9 +131,7 @@ def combine(
             best, combined = found, True
     if not combined:
         return best
-    return best._replace(
-        trials=sum(t.trials for t in spent), member_steps=sum(t.member_steps for t in spent)
-    )
+    return best._replace(trials=sum(t.trials for t in spent), member_steps=sum(t.member_steps for t in spent))
 
 
 def moves(
@@ -185,9 +181,7 @@ def textbook_settings(
     return [base.Hyper.of(**fixed | values) for values in [middle, *drawn]]
 
 
-def settings_with(
-    incumbent: base.Hyper, candidate: search.Tuned, seed: int, count: int
-) -> list[base.Hyper]:
+def settings_with(incumbent: base.Hyper, candidate: search.Tuned, seed: int, count: int) -> list[base.Hyper]:
     """Settings that join a combination and a candidate.
 
     The candidate's own numbers at the combination's learning rate first (or at its own rate, where its rates

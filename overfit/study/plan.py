@@ -166,7 +166,9 @@ class Work(NamedTuple):
 def _at(level, pool, arms, textbook, train_size, validation, seed):
     """The plan of one level."""
     sizes = _sizes(pool, train_size)
-    protocol = _protocol(level, arms[0].recipe.batch_size, len(pool.classes), train_size, validation, sizes, seed)
+    protocol = _protocol(
+        level, arms[0].recipe.batch_size, len(pool.classes), train_size, validation, sizes, seed
+    )
     work = _work(level, protocol, pool, arms, textbook, sizes)
     seconds = {phase: w.seconds * w.stretch * protocol.steps for phase, w in work.items()}
     structures = {population.structure(arm.recipe) for arm in arms}
@@ -231,7 +233,9 @@ def _work(level, protocol, pool, arms, textbook, sizes):
     curve = sum(max(1.0, s / protocol.train_size) for s in sizes if s != protocol.train_size)
     one = sum(cost * count for cost, count in zip(costs, nets, strict=True)) + curve * costs[0]
     combined = _seconds_a_step(textbook.recipe, pool)
-    tried = (level.tries + 2) * race.nets(level.try_trials, protocol.folds)  # the textbook's has two tries' settings
+    tried = (level.tries + 2) * race.nets(
+        level.try_trials, protocol.folds
+    )  # the textbook's has two tries' settings
     final = level.nets * (protocol.replicates + 1)
     refit = textbook.stretch / (1 - protocol.validation)
     return {
@@ -248,7 +252,9 @@ def _compiling(recipe, pool):
 
 
 def _megabytes(recipes, pool):
-    places = [(layout.choose(r, pool), layout.weights_of(r.model, layout.example_of(r, pool))) for r in recipes]
+    places = [
+        (layout.choose(r, pool), layout.weights_of(r.model, layout.example_of(r, pool))) for r in recipes
+    ]
     weights = max(COPIES * 4 * count * np.prod(place) for place, count in places)
     return float(RUNTIME_MEGABYTES + (weights + pool.x.nbytes * len(jax.local_devices())) / 2**20)
 

@@ -89,7 +89,9 @@ class Course:
                     )
         self._done |= zip(wanted, self._train(list(wanted.values())), strict=True)
 
-    def results(self, arm: Arm, hyper: base.Hyper, folds: Iterable[int] | None = None) -> list[population.Trained]:
+    def results(
+        self, arm: Arm, hyper: base.Hyper, folds: Iterable[int] | None = None
+    ) -> list[population.Trained]:
         """What a setting did, on the folds with these numbers (`None`: all) on which it was trained."""
         numbers = range(len(self._folds)) if folds is None else folds
         keys = [(arm.recipe, hyper, arm.restore_best, fold) for fold in numbers]

@@ -63,9 +63,7 @@ def measure(
         inputs = pool.kind.measure(x)
         train, test = pool.kind.features(x, inputs), pool.kind.features(holdout.x, inputs)
         contestants = models(fold_count(protocol.validation), train.shape[1], replicate.seed)
-        return {
-            name: holdout.wrong(model.fit(train, y).predict(test)) for name, model in contestants.items()
-        }
+        return {name: holdout.wrong(model.fit(train, y).predict(test)) for name, model in contestants.items()}
 
     wrong = []
     # Threads are enough: most of the time is spent in scikit-learn's compiled parts.

@@ -162,7 +162,9 @@ def check_folds(pool: base.Examples, labelled: np.ndarray, validation: float) ->
     if counts[rarest] >= folds:
         return
     ways = [f'give validation=0.3 ({fewest} folds)'] if counts[rarest] >= fewest else []
-    ways += ['use a larger train_size'] if len(labelled) < len(pool.y) else ['add examples of it or leave it out']
+    ways += (
+        ['use a larger train_size'] if len(labelled) < len(pool.y) else ['add examples of it or leave it out']
+    )
     raise ValueError(
         f'class {pool.classes[rarest]} has {counts[rarest]} labelled examples, fewer than the {folds} folds of '
         f'validation={validation:g}: {", or ".join(ways)}'

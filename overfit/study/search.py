@@ -211,4 +211,3 @@ def _best_step(trained, restore_best):
         return int(np.median([t.best_step for t in trained]))
     means = np.mean([score(curve[:, ERROR], curve[:, LOSS]) for curve in curves], axis=0)
     return int(curves[0][means.argmin(), STEP])
-

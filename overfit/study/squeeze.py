@@ -73,9 +73,7 @@ def run(
     keep(results)
     count = design.plan.reference_replicates
     with progress.phase('references', count, unit=' replicates') as advance:
-        compared = references.measure(
-            pool, holdout, design.plan.protocol, replicates=count, progress=advance
-        )
+        compared = references.measure(pool, holdout, design.plan.protocol, replicates=count, progress=advance)
     results = results._replace(
         references=tuple(Reference(name, stats.interval(table)) for name, table in compared.items()),
         seconds=Seconds(progress.elapsed, progress.compile_seconds, progress.train_seconds),

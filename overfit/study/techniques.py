@@ -1,6 +1,5 @@
 """The techniques that the package knows: each a value, a row of the ledger."""
 
-from overfit import base
 from overfit.data import augment, kinds
 from overfit.nn import activations, initializers, models
 from overfit.objectives import losses

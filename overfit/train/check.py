@@ -13,7 +13,6 @@ import numpy as np
 import optax
 
 from overfit import base, keys
-from overfit.data import sampling
 from overfit.train import start, step
 
 
@@ -69,7 +68,9 @@ def _check(recipe, numbers, examples, inputs, checked):
     if new('optimizer', recipe.optimizer, recipe.model):
         made = _called('optimizer', recipe.optimizer, lambda: recipe.optimizer(fields, 0.1))
         if not isinstance(made, optax.GradientTransformation):
-            _refuse('optimizer', recipe.optimizer, f'returns {_kind(made)}', 'an optax.GradientTransformation')
+            _refuse(
+                'optimizer', recipe.optimizer, f'returns {_kind(made)}', 'an optax.GradientTransformation'
+            )
     if recipe.average is not None:
         _traced('average', recipe.average, lambda p: _averaged(recipe.average, p, fields), params)
     if recipe.gradient is not None:
@@ -150,11 +151,18 @@ def _check_loss(recipe, outputs, batch, hyper, classes, features):
     values, before, after, scores = made
     if getattr(values, 'shape', None) != (size,):
         shape = list(values.shape) if hasattr(values, 'shape') else _kind(values)
-        _refuse('loss', recipe.loss, f'gives {shape} for a batch of {size}', f'one value for each example, [{size}]')
+        _refuse(
+            'loss',
+            recipe.loss,
+            f'gives {shape} for a batch of {size}',
+            f'one value for each example, [{size}]',
+        )
     if jax.tree.map(_form, before) != jax.tree.map(_form, after):
         _refuse('loss', recipe.loss, 'changes the form of its state', 'a state of the same shapes and types')
     if scores is not None and scores.shape != (size, classes):
-        _refuse('predict', recipe.predict, f'gives {list(scores.shape)}', f'log-probabilities [{size}, {classes}]')
+        _refuse(
+            'predict', recipe.predict, f'gives {list(scores.shape)}', f'log-probabilities [{size}, {classes}]'
+        )
 
 
 def _check_gradient(gradient, params, hyper):

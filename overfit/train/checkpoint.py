@@ -172,9 +172,7 @@ def load(
     example = step.example_of(dummy, jax.tree.unflatten(inputs_form, leaves['inputs']), recipe)
     outputs, variables = start.shapes_of(recipe.model, example)
     blank = jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), {'params': {}} | dict(variables))
-    target = jax.tree.map(
-        lambda a: np.zeros((count, *a.shape), a.dtype), {'variables': blank, **leaves}
-    )
+    target = jax.tree.map(lambda a: np.zeros((count, *a.shape), a.dtype), {'variables': blank, **leaves})
     with ocp.StandardCheckpointer() as checkpointer:
         saved = jax.tree.map(np.asarray, checkpointer.restore(path / 'variables', target))
     state = jax.eval_shape(lambda: recipe.loss.init(outputs.logits.shape[-1], outputs.features.shape[-1]))
@@ -230,7 +228,7 @@ def _recipe(path, config, kind):
         optimizers.by_hyper(optimizers.sgd),
         start.own,
         predict=rule,
-        prepare=kind.prepare,
+        prepare=kinds.prepare_slot(kind),
     )
 
 

@@ -54,7 +54,9 @@ def predict(recipe: base.Recipe, nets: Sequence[Net], x: np.ndarray, *, block: i
     blocks = [parallel.replicate(b, devices) for b in np.split(rows, max(1, len(rows) // block))]
     out = []
     for begin in range(0, len(nets), devices * WIDTH):
-        group = [Net(net.variables, net.loss_state, net.inputs) for net in nets[begin : begin + devices * WIDTH]]
+        group = [
+            Net(net.variables, net.loss_state, net.inputs) for net in nets[begin : begin + devices * WIDTH]
+        ]
         group += [group[-1]] * (devices * WIDTH - len(group))
         stacked = jax.tree.map(lambda *a: np.stack(a).reshape(devices, WIDTH, *np.shape(a[0])), *group)
         stacked = parallel.shard(stacked, devices)

@@ -67,7 +67,7 @@ def _given(rest, key, model, example, log2_scale, given):
 own = base.Start(_own, name='own')  # the module's own initializers for everything
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def drawn(initializer: base.Initializer) -> base.Start:
     """Kernels drawn by one initializer, everything else by the module's own.
 
@@ -101,11 +101,13 @@ def given(variables: base.Variables, *, rest: base.Start = own, inputs=None) -> 
         ValueError: `variables` is no tree of collections.
     """
     if not hasattr(variables, 'keys') or 'params' not in variables:
-        raise ValueError("variables is no tree with 'params' at its top: give {'params': net.variables['params']}")
+        raise ValueError(
+            "variables is no tree with 'params' at its top: give {'params': net.variables['params']}"
+        )
     return base.Start(_with_rest(rest.draw), base.Given(variables), inputs, f'given, else {rest.name}')
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _with_rest(rest):
     return functools.partial(_given, rest)
 
@@ -125,7 +127,8 @@ def check_given(start: base.Start, model, example: jax.ShapeDtypeStruct) -> None
         return
     variables = {'params': {}} | dict(shapes_of(model, example)[1])
     own_shapes = {
-        jax.tree_util.keystr(path): leaf.shape for path, leaf in jax.tree_util.tree_leaves_with_path(variables)
+        jax.tree_util.keystr(path): leaf.shape
+        for path, leaf in jax.tree_util.tree_leaves_with_path(variables)
     }
     for path, leaf in jax.tree_util.tree_leaves_with_path(start.given.variables):
         name = jax.tree_util.keystr(path)

@@ -192,7 +192,9 @@ def joined(trained: base.Params, frozen: base.Params) -> base.Params:
     """The weights that `parted` took apart."""
     if frozen is None:
         return trained
-    return jax.tree.map(lambda a, b: b if a is None else a, trained, frozen, is_leaf=lambda leaf: leaf is None)
+    return jax.tree.map(
+        lambda a, b: b if a is None else a, trained, frozen, is_leaf=lambda leaf: leaf is None
+    )
 
 
 def _marks(tree, recipe):
@@ -206,7 +208,10 @@ def _kept_if_frozen(after, before, recipe):
         return dict(after)
     return {
         name: jax.tree.map(
-            lambda mark, new, old: new if mark else old, _marks(after[name], recipe), after[name], before[name]
+            lambda mark, new, old: new if mark else old,
+            _marks(after[name], recipe),
+            after[name],
+            before[name],
         )
         for name in before
     }

@@ -1,0 +1,153 @@
+"""The Python door: from arrays to a verdict and a model, without a folder, a command line or a bar."""
+
+import contextlib
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+
+from overfit import base
+from overfit.data import kinds, load
+from overfit.report import page, wording
+from overfit.study import baselines, requests, spaces
+from overfit.study import squeeze as study_lib
+from overfit.study.arms import Baseline, Technique
+from overfit.study.material import Material
+from overfit.study.progress import Progress
+from overfit.study.results import Results, Row
+from overfit.train import checkpoint, start
+
+
+class Result(NamedTuple):
+    """What `squeeze` found.
+
+    Attributes:
+        results: every number, as in `results.json`.
+        model: the best model: `predict(x)`, `predict_proba(x)`, `save(path)`.
+        material: what the report shows besides the numbers.
+    """
+
+    results: Results
+    model: checkpoint.Predictor
+    material: Material
+
+    @property
+    def arms(self) -> tuple[Row, ...]:
+        """One row a technique, in the order given: `difference`, `verdict`, `labels_worth`, `test_error`."""
+        return self.results.arms
+
+    @property
+    def table(self) -> str:
+        """The ledger as text."""
+        return wording.table(self.results)
+
+    @property
+    def headline(self) -> str:
+        """The verdict in two or three sentences."""
+        return wording.headline(self.results)
+
+    def report(self, path: str | os.PathLike) -> None:
+        """Writes the report, one HTML file that works offline."""
+        page.write_html(self.results, self.material, path)
+
+    def save(self, folder: str | os.PathLike) -> None:
+        """Writes `results.json`, `report.html` and the model (`best/`) into a folder, which is made if missing."""
+        folder = pathlib.Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        page.write_json(self.results, folder / 'results.json')
+        self.model.save(folder / 'best')
+        self.report(folder / 'report.html')
+
+    def __repr__(self) -> str:
+        return self.table
+
+
+def squeeze(
+    x: Any,
+    y: Any,
+    *,
+    x_test: Any = None,
+    y_test: Any = None,
+    techniques: Sequence[Technique] | None = None,
+    baseline: Baseline | base.Recipe | nn.Module | None = None,
+    minutes: float | None = None,
+    train_size: int | None = None,
+    validation: float = 0.2,
+    trials: int | None = None,
+    replicates: int | None = None,
+    kind: kinds.Kind | None = None,
+    image_size: int | None = None,
+    name: str = 'data',
+    seed: int = 0,
+    progress: bool = False,
+) -> Result:
+    """Says which techniques help on labelled examples, by how much and how surely, and trains the best model.
+
+    Args:
+        x: `[N, H, W]` or `[N, H, W, C]` images, or `[N, F]` vectors; with a `kind` of your own, its inputs.
+        y: `[N]` labels, whole numbers or names.
+        x_test: examples for measuring alone; `None`: 30 % of `x` are held out, stratified.
+        y_test: their labels.
+        techniques: what to compare, for instance `[overfit.techniques.dropout, Technique(...)]`; `None`: all
+            of the standard ones that apply.
+        baseline: what they are added to: a linen module that returns `base.Outputs`, a `Recipe`, or a
+            `Baseline` with its own search space; `None`: a net of two hidden layers of 128 ReLUs.
+        minutes: what it may take on 2 cores; `None`: the standard effort.
+        train_size: labelled examples to pretend; `None`: all.
+        validation: fraction of them that is held out while training, 0.1 to 0.3.
+        trials: settings tried of every arm; `None`: as the budget allows.
+        replicates: fresh paired replicates, 3 or more; `None`: likewise.
+        kind: of the data; `None`: images or vectors by the number of axes, as said above.
+        image_size: pixels of the longer side that images are brought to, 8 to 128; `None`: by the size of the
+            set and the budget.
+        name: of the data, in the table.
+        seed: of everything.
+        progress: show bars and the first results.
+
+    Returns:
+        The result.
+
+    Raises:
+        ValueError: data, techniques or a baseline that cannot serve; the message names the argument.
+    """
+    splits = load.from_arrays(
+        x,
+        y,
+        x_test,
+        y_test,
+        kind=kind,
+        name=name,
+        seed=seed,
+        image_size=image_size,
+        minutes=minutes,
+    )
+    request = requests.Request(
+        train_size=train_size,
+        validation=validation,
+        techniques=techniques,
+        baseline=_baseline(baseline, splits.train.kind),
+        minutes=minutes,
+        trials=trials,
+        replicates=replicates,
+        seed=seed,
+    )
+    study = requests.prepare(splits, request)
+    with contextlib.closing(Progress(study.design.plan.seconds, quiet=not progress)) as shown:
+        outcome = study_lib.run(study, shown)
+    return Result(outcome.results, outcome.model, outcome.material)
+
+
+def _baseline(given, kind):
+    """A baseline of what a user gives for one."""
+    if given is None or isinstance(given, Baseline):
+        return given
+    if isinstance(given, base.Recipe):
+        recipe = given if given.prepare is not None else given._replace(prepare=kinds.prepare_slot(kind))
+        return Baseline(recipe, {'learning_rate': spaces.RANGES['learning_rate']})
+    if isinstance(given, nn.Module):
+        return baselines.baseline(given, kind, begins=start.own)
+    raise ValueError(
+        f'baseline is a {type(given).__name__}: give a linen module, an overfit.Recipe or an overfit.Baseline'
+    )
