@@ -128,13 +128,12 @@ def images(given: Any, reading: Mapping[str, Any], shape: Sequence[int]) -> np.n
         ValueError: what is no such image, or has another range of values than in training.
     """
     files = _files(given)
-    x = _of_array(given, reading, shape) if files is None else _of_files(files, reading, shape)
-    if reading.get('dtype') == 'uint8' and x.dtype != np.uint8 and _fits(x, np.uint8):
-        x = x.astype(np.uint8)
-    return _sized(x, reading, shape)
+    return _of_array(given, reading, shape) if files is None else _of_files(files, reading, shape)
 
 
 def _of_array(given, reading, shape):
+    from overfit.data.read import resize
+
     x = _numbers(given, shape)
     got = x.shape
     x = x[..., None] if x.ndim == 3 else x
@@ -143,7 +142,14 @@ def _of_array(given, reading, shape):
     values = x if x.dtype == np.uint8 else _finite(x, np.float32)
     if len(x):
         _check_range(x, reading)
-    return values
+    if reading.get('dtype') == 'uint8' and _fits(values, np.uint8):
+        values = values.astype(np.uint8)  # rounded where it is reduced, as in training
+    small = resize.shrink(values, longest=max(shape[:2]))
+    if small.shape[1:] != tuple(shape) and reading.get('sizes', 1) > 1:
+        return np.array([resize.fit(image, *shape[:2]) for image in values], values.dtype).reshape(-1, *shape)
+    if small.shape[1:] != tuple(shape):
+        _check_shape(small, got, shape)
+    return small
 
 
 def _of_files(files, reading, shape):
@@ -161,16 +167,6 @@ def _of_files(files, reading, shape):
         row[...] = images_lib.bring(pillow.decode(file, name), shape, depth, name)
     _check_range(x, reading)
     return x
-
-
-def _sized(x, reading, shape):
-    from overfit.data.read import resize
-
-    small = resize.shrink(x, longest=max(shape[:2]))
-    if small.shape[1:] != tuple(shape) and reading.get('sizes', 1) > 1:
-        return np.array([resize.fit(image, *shape[:2]) for image in x], x.dtype).reshape(-1, *shape)
-    _check_shape(small, x.shape, shape)
-    return small
 
 
 def _files(given):

@@ -1,6 +1,7 @@
 """`load` and `describe` on small files of every kind: what is read, noted and refused."""
 
 import hashlib
+import json
 import pathlib
 import tempfile
 
@@ -127,7 +128,55 @@ class NpzTest(FolderCase):
     def test_large_images_are_reduced_and_noted(self):
         data = load.load(self.npz(x=_images(12, 96, 64, 3), y=_y(12)))
         self.assertEqual(data.train.x.shape[1:], (32, 21, 3))
-        self.assertIn('images reduced from 64×96 to 21×32 pixels by area averaging', data.notes)
+        self.assertIn(
+            'images reduced from 64×96 to 21×32 pixels by area averaging (the size for 12 images in the '
+            'standard budget; image_size=64 shows more)',
+            data.notes,
+        )
+
+    @parameterized.parameters((48, None, (48, 32, 3)), (128, None, (96, 64, 3)), (None, 30, (96, 64, 3)))
+    def test_image_size(self, image_size, minutes, shape):
+        x = _images(12, 96, 64, 3)
+        data = load.load(self.npz(x=x, y=_y(12)), image_size=image_size, minutes=minutes)
+        self.assertEqual(data.train.x.shape[1:], shape)
+        if shape == (48, 32, 3):
+            blocks = {np.rint(i.reshape(48, 2, 32, 2, 3).mean((1, 3))).astype(np.uint8).tobytes() for i in x}
+            self.assertEqual({i.tobytes() for i in (*data.train.x, *data.test.x)}, blocks)
+
+    def test_refuses_image_size(self):
+        path = self.npz(x=_images(12, 9, 9), y=_y(12))
+        self.refuses('image_size=200 is out of range: give 8 to 128', path, image_size=200)
+        self.refuses('image_size=7 is out', path, image_size=7)
+        self.refuses('image_size=9 is for images', self.npz(x=np.ones((12, 2)), y=_y(12)), image_size=9)
+
+    def test_reading_of_images_and_vectors(self):
+        x = _images(12, 4, 4)
+        x[0], x[1], x[2] = 7, 250, 3
+        given = {'x_train': x, 'y_train': _y(12), 'x_test': x, 'y_test': _y(12)}
+        reading = load.load(self.npz(**given)).train.reading
+        self.assertEqual(
+            json.loads(json.dumps(reading)),
+            {'sizes': 1, 'depth': 8, 'dtype': 'uint8'}
+            | {'least': float(x.min()), 'greatest': float(x.max()), 'darkest': 3.0},
+        )
+        x = np.arange(24.0).reshape(12, 2)
+        given |= {'x_train': x, 'x_test': x + 100}
+        reading = load.load(self.npz(**given)).train.reading
+        self.assertEqual(reading, {'dtype': 'float32', 'least': [0.0, 1.0], 'greatest': [22.0, 23.0]})
+
+    def test_times_in_seconds_keep_their_differences(self):
+        rows = np.random.default_rng(0).permutation(40)
+        x = np.stack([1.7e9 + 20 * (rows % 2) + rows, rows / 7], 1)
+        data = load.load(self.npz(x=x, y=rows % 2))
+        kept = np.concatenate([data.train.x, data.test.x])
+        rows_kept = np.rint(kept[:, 1] * 7)
+        moved = kept[:, 0] - 20 * (rows_kept % 2) - rows_kept
+        np.testing.assert_array_equal(moved, moved[0])
+        self.assertLess(np.abs(kept).max(), 100)
+        np.testing.assert_array_equal(np.sort(kept[:, 1]), np.sort(x[:, 1]).astype(np.float32))
+        again = kinds.vector.accept(x, json.loads(json.dumps(data.train.reading)), (2,))
+        self.assertEqual({row.tobytes() for row in again}, {row.tobytes() for row in kept})
+        self.assertIn('1 columns vary too little for float32: a constant was subtracted', data.notes)
 
     def test_notes_imbalance_and_duplicates(self):
         x, x_test = _images(20, 4, 4), _images(10, 4, 4, seed=1)
@@ -146,7 +195,7 @@ class NpzTest(FolderCase):
         (
             'no_labels',
             {'x': np.ones((4, 2)), 'labels': _y(4)},
-            'no labels.*array y.*label.*holds labels, x',
+            'no labels.*array y.*label=.*holds labels, x',
         ),
         ('no_inputs', {'images': np.ones((4, 2)), 'y': _y(4)}, 'no inputs.*holds images, y'),
         (
@@ -238,6 +287,11 @@ class DescribeTest(FolderCase):
     def test_does_not_list_a_hundred_classes(self):
         data = load.load(self.npz(x=np.arange(400.0)[:, None], y=_y(400, 100)))
         self.assertIn('and 80 more', load.describe(data))
+
+    def test_calls_examples_what_their_kind_does(self):
+        kind = kinds.Kind('sound', noun='sounds')
+        data = load.from_arrays(np.ones((20, 3, 2)), _y(20), kind=kind)
+        self.assertIn('data · sounds of 3×2 float64 · 2 classes', load.describe(data))
 
 
 if __name__ == '__main__':

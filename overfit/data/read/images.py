@@ -69,7 +69,7 @@ def _choice(size, longest, count, image_size, minutes):
         return ''
     budget = 'the standard budget' if minutes is None else f'{minutes:g} minutes'
     more = min(2 * size, longest, GREATEST_SIZE)
-    return f', the size for {count:,} images in {budget}; image_size={more} shows more'
+    return f' (the size for {count:,} images in {budget}; image_size={more} shows more)'
 
 
 def bring(pixels: np.ndarray, shape: Sequence[int], depth: int, name: str) -> np.ndarray:
@@ -133,8 +133,11 @@ def stack(
     longer = [max(one.height, one.width) for one in found]
     longest = int(np.median(longer)) if image_size is None else max(longer)
     size = min(longest, image_size or default_size(longest, len(found), minutes))
-    proportion = float(np.exp(np.median([np.log(one.width / one.height) for one in found])))  # width/height
-    height, width = (max(1, round(size * part)) for part in (min(1, 1 / proportion), min(1, proportion)))
+    if len(sizes) == 1:
+        height, width = resize.reduced(*next(iter(sizes)), size)
+    else:
+        proportion = float(np.exp(np.median([np.log(one.width / one.height) for one in found])))
+        height, width = (max(1, round(size * part)) for part in (min(1, 1 / proportion), min(1, proportion)))
     depth = _common_depth(found)
     channels = max(one.channels for one in found)
     x = np.empty((len(found), height, width, channels), np.uint8 if depth == 8 else np.float32)

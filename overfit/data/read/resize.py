@@ -18,11 +18,13 @@ def shrink(x: np.ndarray, *, longest: int) -> np.ndarray:
         `[N, h, w, C]`, dtype of `x`.
     """
     chex.assert_rank(x, 4)
-    height, width = x.shape[1:3]
-    factor = max(height, width) / longest
-    if factor <= 1:
-        return x
-    return resample(x, *(max(1, round(side / factor)) for side in (height, width)))
+    return resample(x, *reduced(*x.shape[1:3], longest))
+
+
+def reduced(height: int, width: int, longest: int) -> tuple[int, int]:
+    """Height and width in pixels of a smaller image of the same proportions, at most `longest` a side."""
+    factor = max(1, max(height, width) / longest)
+    return max(1, round(height / factor)), max(1, round(width / factor))
 
 
 def resample(x: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -94,7 +94,7 @@ class TwoProcessesTest(absltest.TestCase):
     def test_both_prepare_at_once(self):
         code = (
             'import sys\n'
-            'from overfit.data import digits, load\n'
+            'from overfit.data import load\n'
             'sys.stdin.read(1)\n'
             'print(load.load("digits").sha256)\n'
             'assert "tensorflow" not in sys.modules\n'

@@ -1,5 +1,6 @@
-"""Image folders and area averaging: against loops over pixels and files written by Pillow."""
+"""Images of any format, depth and size in one array: against files written by Pillow."""
 
+import io
 import pathlib
 import tempfile
 
@@ -7,142 +8,124 @@ import numpy as np
 from absl.testing import absltest, parameterized
 from PIL import Image
 
-from overfit.data import kinds, load
-from overfit.data.read import images
+from overfit.data.read import images, pillow
 
 
-class ShrinkTest(parameterized.TestCase):
-    @parameterized.parameters((64, 64), (96, 64), (40, 50), (33, 7), (200, 1))
-    def test_is_the_mean_of_the_covered_area(self, height, width):
-        x = np.random.default_rng(0).random((2, height, width, 2)).astype(np.float32)
-        small = images.shrink(x)
-        self.assertEqual(max(small.shape[1:3]), 32)
-        rows, columns = small.shape[1:3]
-        # every pixel repeated `rows` by `columns` times, so that the areas become whole blocks
-        for i, j in ((0, 0), (rows - 1, columns - 1), (rows // 2, columns // 2)):
-            vertical = [p // rows for p in range(i * height, (i + 1) * height)]
-            horizontal = [p // columns for p in range(j * width, (j + 1) * width)]
-            expected = x[:, vertical][:, :, horizontal].mean((1, 2), dtype=np.float64)
-            np.testing.assert_allclose(small[:, i, j], expected, rtol=1e-5)
-        np.testing.assert_allclose(small.mean((1, 2)), x.mean((1, 2)), rtol=1e-4)
-
-    def test_bytes_are_rounded_and_constants_kept(self):
-        x = np.zeros((300, 64, 64, 1), np.uint8)
-        x[0, :2, :2, 0] = [[1, 2], [3, 5]]
-        x[299] = 255
-        small = images.shrink(x)
-        self.assertEqual(small.dtype, np.uint8)
-        self.assertEqual((small[0, 0, 0, 0], small[0].sum()), (3, 3))
-        self.assertTrue((small[299] == 255).all())
-
-    def test_small_images_stay(self):
-        x = np.random.default_rng(0).integers(0, 256, (2, 32, 20, 3)).astype(np.uint8)
-        self.assertIs(images.shrink(x), x)
+class DefaultSizeTest(parameterized.TestCase):
+    def test_grows_with_the_minutes_and_never_beyond_the_images(self):
+        self.assertEqual(images.default_size(500, 300, None), 32)
+        self.assertEqual(images.default_size(20, 300, None), 20)
+        self.assertEqual(images.default_size(500, 10**6, 0.1), 32)
+        sizes = [images.default_size(500, 300, minutes) for minutes in (1, 5, 10, 20, 60, 10_000)]
+        self.assertEqual(sizes, sorted(sizes))
+        self.assertEqual((sizes[0], sizes[-1]), (32, 128))
+        self.assertLen(set(sizes), 5)
+        self.assertEqual(images.default_size(50, 300, 10_000), 50)
+        self.assertLessEqual(images.default_size(500, 3000, 20), images.default_size(500, 300, 20))
 
 
-class FolderTest(parameterized.TestCase):
+class StackTest(parameterized.TestCase):
     def setUp(self):
         super().setUp()
-        self.root = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()), 'pets')
-        self.pixels = np.random.default_rng(0).integers(0, 256, (64, 6, 5, 3)).astype(np.uint8)
+        self.root = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        self.pixels = np.random.default_rng(0).integers(0, 256, (6, 5, 3)).astype(np.uint8)
 
-    def save(self, name, pixels, **options):
-        path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(np.ascontiguousarray(pixels))
-        image.save(path, **options)
+    def found(self, name, pixels, **options):
+        image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
+        image.save(self.root / name, **options)
+        return pillow.look(self.root / name, name)
 
-    def refuses(self, pattern, **options):
-        with self.assertRaisesRegex(ValueError, pattern) as caught:
-            load.load(str(self.root), **options)
-        self.assertNotRegex(str(caught.exception), r'\n|[.?] [A-Z]')
+    def stack(self, *found, **options):
+        return images.stack(found, **options)
 
-    def test_a_folder_a_class(self):
-        for i in range(20):
-            self.save(f'{("cat", "dog")[i % 2]}/{i:02}.{("png", "BMP", "tif")[i % 3]}', self.pixels[i])
-        (self.root / 'cat' / 'notes.txt').touch()
-        (self.root / 'cat' / '.hidden.png').touch()
-        (self.root / '.git').mkdir()
-        (self.root / 'readme.md').touch()
-        data = load.load(str(self.root))
-        self.assertEqual((data.name, data.train.classes, data.train.kind), ('pets', ('cat', 'dog'), kinds.image))
-        self.assertEqual((data.train.x.shape, data.test.x.shape), ((14, 6, 5, 3), (6, 6, 5, 3)))
-        self.assertEqual(data.how, 'held out 30 % at random, stratified, seed 0')
-        self.assertEqual(data.notes, ('1 files that are not images were skipped',))
-        known = {self.pixels[i].tobytes(): i % 2 for i in range(20)}
-        found = {x.tobytes(): y for x, y in zip(data.train.x, data.train.y, strict=True)}
-        found |= {x.tobytes(): y for x, y in zip(data.test.x, data.test.reveal(), strict=True)}
-        self.assertEqual(found, known)
+    @parameterized.parameters('a.webp', 'a.ppm', 'a.tiff', 'a.png', 'a', 'a.jpgg')
+    def test_formats_by_content(self, name):
+        form = {'webp': 'WebP', 'ppm': 'PPM', 'tiff': 'TIFF'}.get(name[2:], 'PNG')
+        options = {'lossless': True} if form == 'WebP' else {}
+        x, reading, notes = self.stack(self.found(name, self.pixels, format=form, **options))
+        np.testing.assert_array_equal(x[0], self.pixels)
+        self.assertEqual((reading, notes), ({'sizes': 1, 'depth': 8}, ()))
 
-    def test_train_and_test_folders(self):
-        for i in range(12):
-            self.save(f'{"test" if i < 4 else "train"}/{i % 2}/{i}.png', self.pixels[i, ..., 0])
-        data = load.load(str(self.root))
-        self.assertEqual((data.train.x.shape, data.test.x.shape), ((8, 6, 5, 1), (4, 6, 5, 1)))
-        self.assertEqual((data.how, data.test.reveal().tolist()), ('the folder test/', [0, 0, 1, 1]))
-        np.testing.assert_array_equal(data.test.x[..., 0], self.pixels[[0, 2, 1, 3], ..., 0])
+    def test_what_is_no_image(self):
+        (self.root / 'notes').write_text('no image')
+        self.assertIsNone(pillow.look(self.root / 'notes', 'notes'))
+        (self.root / 'data.h5').write_bytes(b'\x89HDF\r\n\x1a\n' + bytes(100))
+        self.assertIsNone(pillow.look(self.root / 'data.h5', 'data.h5'))
+        (self.root / 'a.webp').write_text('no image')
+        with self.assertRaisesRegex(ValueError, 'a.webp cannot be read as an image'):
+            pillow.look(self.root / 'a.webp', 'a.webp')
+        with self.assertRaisesRegex(ValueError, 'bytes cannot be read as an image'):
+            pillow.look(b'none', 'bytes')
 
-    def test_modes(self):
-        alpha = np.concatenate([self.pixels[0], np.full((6, 5, 1), 9, np.uint8)], axis=-1)
-        grey = self.pixels[1, ..., 0]
-        palette = Image.fromarray(grey // 128).convert('L').convert('P')
-        self.save('a/1.png', alpha)
-        self.save('a/2.png', grey)
-        self.save('b/1.png', Image.fromarray(grey > 127))
-        self.save('b/2.gif', palette)
-        for i in range(3, 6):
-            self.save(f'a/{i}.png', self.pixels[i])
-            self.save(f'b/{i}.png', self.pixels[i + 9])
-        data = load.load(str(self.root))
-        self.assertIn('grey and coloured images were mixed: all read as colour', data.notes)
-        found = {x.tobytes() for x in (*data.train.x, *data.test.x)}
-        for expected in (
-            self.pixels[0],
-            *(np.repeat(g[..., None], 3, -1) for g in (grey, (grey > 127) * 255)),
+    @parameterized.parameters('png', 'pgm', 'tif')
+    def test_sixteen_bits_stay(self, suffix):
+        deep = (self.pixels[..., 0].astype(np.uint16) + 1) * 200
+        x, reading, notes = self.stack(
+            self.found(f'a.{suffix}', deep), self.found('b.png', self.pixels[..., 1])
+        )
+        self.assertEqual((x.dtype, reading['depth']), (np.float32, 16))
+        np.testing.assert_array_equal(x[0, ..., 0], deep)
+        np.testing.assert_array_equal(x[1, ..., 0], self.pixels[..., 1] * 257.0)
+        self.assertEqual(
+            notes,
+            ('1 images have 16 bits a channel: read as floats, values as they are; '
+             '1 of 8 bits were multiplied by 257',),
+        )  # fmt: skip
+
+    @parameterized.parameters(np.float32, np.int32)
+    def test_values_of_32_bits_stay(self, dtype):
+        values = (self.pixels[..., 0] * np.float32(-1000)).astype(dtype)
+        x, reading, _ = self.stack(self.found('a.tif', values))
+        self.assertEqual((x.dtype, reading['depth']), (np.float32, 32))
+        np.testing.assert_array_equal(x[0, ..., 0], values)
+        with self.assertRaisesRegex(
+            ValueError, 'a.tif has 32-bit values, b.png has 8 bits a channel: save all'
         ):
-            self.assertIn(expected.astype(np.uint8).tobytes(), found)
+            self.stack(self.found('a.tif', values), self.found('b.png', self.pixels))
+        with self.assertRaisesRegex(ValueError, 'a.tif holds NaN'):
+            self.stack(self.found('a.tif', np.full((3, 3), np.nan, np.float32)))
 
-    def test_photographs_are_turned_upright(self):
+    @parameterized.parameters('black', 'white')
+    def test_a_shape_in_the_transparency_alone_is_seen(self, colour):
+        alpha = np.zeros((6, 6), np.uint8)
+        alpha[2:4, 1:5] = 255
+        image = Image.new('RGBA', (6, 6), colour)
+        image.putalpha(Image.fromarray(alpha))
+        x, _, notes = self.stack(self.found('a.png', image))
+        value = {'black': 0, 'white': 255}[colour]
+        np.testing.assert_array_equal(x[0] == value, np.repeat(alpha[..., None] > 0, 3, -1))
+        self.assertIn('1 images have transparency: laid over mid-grey where it varies', notes)
+
+    def test_sizes_become_one(self):
+        wide = np.zeros((40, 80, 3), np.uint8)
+        wide[:, :40], wide[:, 40:] = (255, 0, 0), (0, 0, 255)
+        tall, small = np.full((100, 50, 3), 77, np.uint8), np.full((8, 16), 5, np.uint8)
+        found = [self.found(n, p) for n, p in (('a.png', wide), ('b.png', tall), ('c.png', small))]
+        x, reading, notes = self.stack(*found)
+        self.assertEqual((x.shape, reading['sizes']), ((3, 16, 32, 3), 3))
+        np.testing.assert_array_equal(x[0, :, :16], np.broadcast_to([255, 0, 0], (16, 16, 3)))
+        np.testing.assert_array_equal(x[0, :, 16:], np.broadcast_to([0, 0, 255], (16, 16, 3)))
+        np.testing.assert_array_equal(x[1], 77)
+        np.testing.assert_array_equal(x[2], 5)
+        self.assertRegex(
+            notes[0], '^images of 3 sizes, 16×8 to 50×100, were brought to 32×16 pixels: .*border'
+        )
+        self.assertEqual(self.stack(*found, image_size=96).x.shape, (3, 48, 96, 3))
+        self.assertEqual(self.stack(*found, image_size=128).x.shape, (3, 50, 100, 3))
+        self.assertEqual(self.stack(*found, minutes=1e6).x.shape, (3, 40, 80, 3))
+
+    def test_a_photograph_counts_upright(self):
         exif = Image.Exif()
-        exif[0x0112] = 6  # the camera was turned a quarter
-        self.save('a.jpg', np.zeros((6, 5, 3), np.uint8), exif=exif)
-        self.assertEqual(images.decode(self.root / 'a.jpg', 'a.jpg').shape, (5, 6, 3))
+        exif[0x0112] = 6
+        one = self.found('a.jpg', np.zeros((6, 5, 3), np.uint8), exif=exif)
+        self.assertEqual((one.height, one.width), (5, 6))
+        self.assertEqual(pillow.decode(self.root / 'a.jpg', 'a.jpg').shape, (5, 6, 3))
 
-    def test_large_images_are_reduced_and_noted(self):
-        for i in range(8):
-            self.save(f'{i % 2}/{i}.png', np.full((64, 128), i, np.uint8))
-        data = load.load(str(self.root))
-        self.assertEqual(data.train.x.shape[1:], (16, 32, 1))
-        self.assertIn('images reduced from 128×64 to 32×16 pixels by area averaging', data.notes)
-
-    def test_refuses_different_sizes(self):
-        self.save('a/1.png', self.pixels[0])
-        self.save('b/2.png', self.pixels[0, :4])
-        self.refuses(r'a/1\.png has 5×6 pixels and .*b/2\.png has 5×4')
-
-    def test_refuses_unreadable_files(self):
-        self.save('a/1.png', self.pixels[0])
-        (self.root / 'a' / '2.png').write_bytes((self.root / 'a' / '1.png').read_bytes()[:60])
-        self.refuses(r'a/2\.png cannot be read as an image')
-        (self.root / 'a' / '2.png').write_text('no image')
-        self.refuses(r'a/2\.png cannot be read as an image')
-
-    def test_refuses_deep_pixels(self):
-        self.save('a/1.png', self.pixels[0, ..., 0].astype(np.uint16) * 200)
-        self.refuses(r'a/1\.png has more than 8 bits a pixel')
-
-    def test_refuses_folders_without_classes(self):
-        self.root.mkdir()
-        self.refuses('no class folders')
-        self.save('1.png', self.pixels[0])
-        self.refuses('no class folders')
-
-    def test_refuses_a_label_and_a_single_image(self):
-        self.save('a/1.png', self.pixels[0])
-        self.refuses('label=a is for tables', label='a')
-        for i in range(3):
-            self.save(f'b/{i}.png', self.pixels[i])
-        self.refuses('class a has 1 example, but 3 are needed')
+    def test_bytes_and_opened_images(self):
+        file = io.BytesIO()
+        Image.fromarray(self.pixels).save(file, 'PNG')
+        found = [pillow.look(file.getvalue(), 'a'), pillow.look(Image.fromarray(self.pixels), 'b')]
+        np.testing.assert_array_equal(images.stack(found).x, [self.pixels] * 2)
 
 
 if __name__ == '__main__':

@@ -1,5 +1,6 @@
 """Tables: what each column becomes, from training rows alone, and what is refused."""
 
+import json
 import pathlib
 import tempfile
 
@@ -95,7 +96,7 @@ class TableTest(parameterized.TestCase):
         a = sorted(data.train.x[:, 0].tolist())
         median = (a[(len(a) - 1) // 2] + a[len(a) // 2]) / 2
         self.assertEqual(
-            data.train.columns,
+            table.columns_of(json.loads(json.dumps(dict(data.train.reading)))),
             (
                 table.Column('a', None, median, False),
                 table.Column('c', ('u', 'v')),
@@ -124,6 +125,58 @@ class TableTest(parameterized.TestCase):
     def test_refuses_inputs(self, text, pattern):
         with self.assertRaisesRegex(ValueError, pattern):
             self.inputs(text)
+
+    def test_empty_rows_are_rows(self):
+        filled = [7, 0, 1, 0, 2.5, 1]
+        self.assertEqual(self.inputs('a,b,c\n2,1,red\n,,\n\n3,1,blue\n')[1], filled)
+        self.assertLen(self.inputs('a,b,c\n2,1,red\n,,\n3,1,blue\n,,\n'), 4)
+        self.path.write_text('a\n2\n\n\n3\n', 'utf-8')
+        self.assertEqual(table.read_inputs(self.path, LEARNED[:1]).tolist(), [[2], [7], [7], [3]])
+
+    def test_warns_of_a_column_of_unknown_values(self):
+        with self.assertWarnsRegex(UserWarning, 'no value of column c is one that the model knows'):
+            self.inputs('a,b,c\n2,1,Red\n3,1,Blue\n')
+
+    def test_times_keep_their_differences(self):
+        rows = [f'{1_700_000_000 + 20 * (i % 2) + i % 5},{i * i},{i % 2}' for i in range(40)]
+        data = self.load('\n'.join(['t,a,y', *rows]))
+        column = table.columns_of(data.train.reading)[0]
+        i = np.rint(np.sqrt(np.concatenate([data.train.x, data.test.x])[:, 1])).astype(int)
+        found = np.concatenate([data.train.x, data.test.x])[:, 0].astype(np.float64) + column.offset
+        np.testing.assert_array_equal(found, 1_700_000_000 + 20 * (i % 2) + i % 5)
+        again = kinds.vector.accept(str(self.path), data.train.reading, (2,))
+        self.assertEqual(sorted(again.tolist()), sorted([*data.train.x.tolist(), *data.test.x.tolist()]))
+        self.assertEqual(table.columns_of(data.train.reading)[1].offset, 0)
+
+    @parameterized.named_parameters(
+        ('codes', ('0010', '10', '20'), ('0010', '10', '20'), False),
+        ('powers', ('1E2', '100', '2E2'), ('100', '1E2', '2E2'), False),
+        ('huge', ('9007199254740992', '9007199254740993'), ('9007199254740992', '9007199254740993'), False),
+        ('whole', ('-1', '10', '2'), ('-1', '2', '10'), True),
+        ('pointed', ('1.0', '2.0'), ('1', '2'), True),
+    )
+    def test_labels_stay_what_they_were(self, values, classes, integer):
+        rows = [f'{i * 3},{values[i % len(values)]}' for i in range(30)]
+        train = self.load('\n'.join(['a,y', *rows])).train
+        self.assertEqual((train.classes, train.integer_labels), (classes, integer))
+
+    def test_a_quote_that_is_never_closed_is_named(self):
+        rows = [f'{i},{chr(34) if i in (10, 70) else ""}red,{i % 2}' for i in range(120)]
+        self.refuses('own.csv, line 12: a quoted cell goes on for 61 lines', '\n'.join(['a,c,y', *rows]))
+
+    def test_refuses_thousands_among_decimal_commas(self):
+        rows = [f'{("612", "1.203")[i % 2]};{i},5;{i % 2}' for i in range(20)]
+        self.refuses('column a holds "1.203" in a file with decimal commas', '\n'.join(['a;b;y', *rows]))
+
+    def test_refuses_identifiers_of_a_small_table(self):
+        rows = [f'{i * 3},name{i},{i % 2}' for i in range(60)]
+        self.refuses('column c is not numeric .* has 42 different', '\n'.join(['a,c,y', *rows]))
+
+    def test_refuses_numbers_with_a_few_words(self):
+        rows = [f'{"-" if i % 7 == 3 else i * i},{i % 2}' for i in range(120)]
+        self.refuses(
+            'column a has 17 of 120 cells that are no numbers, "-" in row 4', '\n'.join(['a,y', *rows])
+        )
 
     def test_refuses_a_missing_file(self):
         with self.assertRaisesRegex(ValueError, r'own.csv cannot be read \(No such file or directory\)'):
