@@ -41,9 +41,12 @@ def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
 
 
 def convolve_1d(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """Correlates sequences with a kernel, as `convolve` does images of one row, and as fast.
+    """Correlates sequences with a kernel, stride 1, zeros beyond the ends, so that their length stays.
 
     `out[b, i, o] = sum x[b, i + n - (w - 1) // 2, c] kernel[n, c, o]`.
+
+    It is `convolve` on images of one row: for 8 nets under `vmap` on a CPU, with gradients, 1.3 to 2 times as
+    fast as XLA's own.
 
     Args:
         x: `[B, L, C]` floats.

@@ -47,6 +47,7 @@ class EpochsTest(chex.TestCase):
         np.testing.assert_array_equal(one, other)
 
     def test_the_order_is_the_same_as_ever(self):
-        # Numbers of the first release: they may change only with a note to whoever replays a run by its seed.
+        # What the engine drew before samplers were slots. It may change only with a note to those who replay
+        # a run by its seed.
         wanted = [[2, 3, 4, 0], [1, 0, 4, 2], [1, 3, 0, 3]]
         np.testing.assert_array_equal(positions(7, 3, 5, 4), wanted)

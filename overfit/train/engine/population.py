@@ -189,7 +189,8 @@ def _check(recipe, group, examples, inputs):
     if prepare is not wanted:
         raise ValueError(
             f'the recipe prepares its inputs with {prepare.__name__}, but the examples are of the kind '
-            f'{examples.kind.name}, which {wanted.__name__} prepares: give the recipe prepare={wanted.__name__}'
+            f'{examples.kind.name}, which {wanted.__name__} prepares: give the recipe '
+            f'prepare={wanted.__name__}'
         )
     example = step.example_of(examples.x, inputs, recipe)
     for start in {member.recipe.start for member in group}:
