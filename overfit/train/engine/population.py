@@ -142,8 +142,8 @@ def train(
             data = parallel.replicate((examples.x, examples.y), where.devices)
         inputs = [
             measured(np.asarray(m.train, np.int64).tobytes())
-            if m.recipe.start.inputs is None
-            else m.recipe.start.inputs
+            if m.recipe.start.given is None or m.recipe.start.given.inputs is None
+            else m.recipe.start.given.inputs
             for m in group
         ]
         _check(recipe, group, examples, inputs[0])

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from overfit import base, keys
-from overfit.data import kinds, sampling
+from overfit.data import kinds
 from overfit.nn import initializers
 from overfit.train import optimizers, predict, start
 from overfit.train.engine import lane, layout, population, program
@@ -60,23 +60,13 @@ MEMBERS = [
 LAST, STOPPING, DIVERGED = slice(0, 8), slice(8, 13), slice(13, 15)
 
 
-@jax.jit
-def visits(seed, count):
-    """Positions of the first 600 examples that a member visits: a permutation an epoch."""
-    place = jnp.arange(600, dtype=jnp.uint32)
-    order = jax.random.fold_in(keys.key(seed), sampling.ORDER)
-    epochs = jax.vmap(lambda epoch: jax.random.fold_in(order, epoch))(place // jnp.uint32(count))
-    return keys.shuffled(epochs, place % jnp.uint32(count), count)
-
-
 def naive_loop(one, steps):
     """Trains one member step by step: (state, losses and errors of the batches)."""
     x, y = NOISY.x[one.train], NOISY.y[one.train]
     hyper = base.Hyper(**{f: np.float32(v) for f, v in one.hyper.numbers().items()})
     state = problems.initial(keys.key(one.seed), x, kinds.vector.measure(x), hyper, one.recipe)
-    stream, seen = visits(one.seed, len(x)), []
-    for t in range(steps):
-        rows = np.asarray(stream)[t * one.recipe.batch_size :][: one.recipe.batch_size]
+    seen = []
+    for rows in problems.visits(one.seed, len(x), steps, one.recipe.batch_size):
         batch = base.Batch(x[rows], y[rows])
         state, metrics = problems.one_step(state, batch, hyper, population.structure(one.recipe))
         seen.append(metrics)
