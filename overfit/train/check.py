@@ -16,6 +16,18 @@ from overfit import base, keys
 from overfit.data import kinds
 from overfit.train import start, step
 
+CALLS = {
+    'prepare': '(x, inputs)',
+    'trained': '(path)',
+    'augmentation': '(key, batch, hyper, inputs)',
+    'loss': 'init(classes, features) and apply(key, state, outputs, batch, hyper, axis_name)',
+    'predict': '(outputs, loss_state)',
+    'optimizer': '(hyper, learning_rate)',
+    'gradient': '(objective, params, hyper, axis_name)',
+    'average': 'init(params), update(average, params, progress, hyper) and weights(average, params)',
+    'sampler': '(key, step, y, count, batch_size)',
+}  # what the values in a recipe's slots are called with, as `overfit.base` describes it
+
 
 def recipes(arms: Iterable[tuple[base.Recipe, Iterable[str]]], examples: base.Examples) -> None:
     """Checks recipes, every value of a slot once for each set of numbers.
@@ -24,7 +36,7 @@ def recipes(arms: Iterable[tuple[base.Recipe, Iterable[str]]], examples: base.Ex
     that asks `if hyper.dropout:` or multiplies by an absent number is refused here.
 
     Args:
-        arms: recipes, each with the names of the numbers that it will be given.
+        arms: recipes, each with the names of the numbers that it will be given beside `steps`.
         examples: that they are to be trained on.
 
     Raises:
@@ -34,7 +46,7 @@ def recipes(arms: Iterable[tuple[base.Recipe, Iterable[str]]], examples: base.Ex
     inputs = examples.kind.measure(examples.x[:2])
     checked = set()
     for recipe, names in arms:
-        names = frozenset(names)
+        names = frozenset(names) | {'steps'}
         if (recipe, names) not in checked:
             checked.add((recipe, names))
             _check(recipe, names, examples, inputs, checked)
@@ -291,7 +303,9 @@ def _called(slot, value, function):
     except _Refused:
         raise
     except Exception as error:
-        raise ValueError(f'the {slot} {_name(value)} fails on a batch: {_first_line(error)}') from error
+        raise ValueError(
+            f'the {slot} {_name(value)} fails when it is called as {CALLS[slot]}: {_first_line(error)}'
+        ) from error
 
 
 def _refuse(slot, value, did, has_to):
