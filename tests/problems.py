@@ -3,10 +3,11 @@
 import functools
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from overfit import base, keys
-from overfit.data import kinds
+from overfit.data import kinds, sampling
 from overfit.nn import activations, initializers, models
 from overfit.objectives import losses
 from overfit.train import optimizers, start, step
@@ -71,6 +72,21 @@ def begun(recipe: base.Recipe, hyper: base.Hyper, seed: int = 0) -> base.State:
 def learn(state, hyper, data, recipe):
     """A member over `[S, B, ...]` batches: (state, metrics of each step)."""
     return jax.lax.scan(lambda state, batch: step.train_step(state, batch, hyper, recipe), state, data)
+
+
+@functools.partial(jax.jit, static_argnames=('most',))
+def _stream(seed, count, most):
+    """Positions of the first `most` examples that a net visits: a permutation an epoch."""
+    place = jnp.arange(most, dtype=jnp.uint32)
+    order = jax.random.fold_in(keys.key(seed), sampling.ORDER)
+    epochs = jax.vmap(lambda epoch: jax.random.fold_in(order, epoch))(place // jnp.uint32(count))
+    return keys.shuffled(epochs, place % jnp.uint32(count), count)
+
+
+def visits(seed: int, count: int, steps: int, size: int) -> np.ndarray:
+    """`[steps, size]` positions of the `count` training examples of a net that make its batches."""
+    stream = np.asarray(_stream(seed, count, -(-steps * size // 600) * 600))
+    return stream[: steps * size].reshape(steps, size)
 
 
 one_step = jax.jit(step.train_step, static_argnums=3)

@@ -98,8 +98,10 @@ def given(variables: base.Variables, *, rest: base.Start = own, inputs=None) -> 
         A start, equal to itself alone.
 
     Raises:
-        ValueError: `variables` is no tree of collections.
+        ValueError: `variables` is no tree of collections, or `rest` holds given weights itself.
     """
+    if rest.given is not None:
+        raise ValueError('rest holds given weights too: put all given weights into one tree of variables')
     if not hasattr(variables, 'keys') or 'params' not in variables:
         raise ValueError(
             "variables is no tree with 'params' at its top: give {'params': net.variables['params']}"

@@ -248,7 +248,7 @@ def evaluated(
         _, moved = recipe.model.apply(
             variables, x, train=True, rngs={'dropout': key}, mutable=list(collections)
         )
-        return dict(moved)
+        return _kept_if_frozen(moved, collections, recipe)
 
     collections = dict(state.collections)
     if average.refresh and batch_at is not None and collections:

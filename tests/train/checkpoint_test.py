@@ -1,6 +1,7 @@
 """What is saved is what is loaded, in a process that knows nothing else."""
 
 import dataclasses
+import json
 import os
 import pathlib
 import subprocess
@@ -14,10 +15,9 @@ from absl.testing import parameterized
 
 import overfit
 from overfit import base, keys
-from overfit.data import load
-from overfit.nn import activations, models
-from overfit.train import checkpoint, predict, step
-from overfit.train.engine import population
+from overfit.data import kinds, load
+from overfit.nn import activations, describe, models
+from overfit.train import checkpoint, predict
 from tests import problems
 
 VECTORS, IMAGES = problems.blobs(20), problems.pictures(12)
@@ -33,9 +33,9 @@ MODELS = {
 ANEW = """
 import pathlib, sys
 import numpy as np
-import overfit
+from overfit.train import checkpoint
 for folder in map(pathlib.Path, sys.argv[1:]):
-    model, x = overfit.load(folder), np.load(folder / 'x.npy')
+    model, x = checkpoint.load(folder), np.load(folder / 'x.npy')
     np.savez(folder / 'anew.npz', p=model.predict_proba(x), y=model.predict(x))
 """
 
@@ -43,22 +43,28 @@ for folder in map(pathlib.Path, sys.argv[1:]):
 def nets(model, examples, count=1):
     """Nets with every weight and running statistic random."""
     shapes = jax.eval_shape(lambda: model.init(keys.key(0), np.float32(examples.x[:1]), train=False))
-    moments, made = step.moments_of(examples.x, examples.kind), []
+    inputs, made = examples.kind.measure(examples.x), []
     for seed in range(count):
         rng = np.random.default_rng(seed)
         variables = {
             part: jax.tree.map(
                 lambda leaf, rng=rng, low=low: rng.uniform(low, 1.0, leaf.shape).astype('f'),
-                shapes.get(part, {}),
+                shapes[part],
             )
             for part, low in (('params', -1.0), ('batch_stats', 0.1))
+            if part in shapes
         }
-        made.append(population.Trained(variables, moments, 0.1, 0.2, 30, 40, True, np.zeros((4, 5))))
+        made.append(predict.Net(variables, (), inputs))
     return made
 
 
 def examples_for(model):
     return IMAGES if isinstance(model, models.CNN) else VECTORS
+
+
+def predictor(model, examples, count=1):
+    recipe = problems.recipe(model=model)
+    return checkpoint.Predictor.of(recipe, nets(model, examples, count), examples)
 
 
 class CheckpointTest(chex.TestCase):
@@ -70,10 +76,10 @@ class CheckpointTest(chex.TestCase):
         for name, count in (('maxout', 3), ('cnn', 1)):
             model = MODELS[name]
             examples, path = examples_for(model), self.folder(name)
-            made = nets(model, examples, count)
-            checkpoint.save(path, model, made, examples)
+            made = predictor(model, examples, count)
+            made.save(path)
             np.save(path / 'x.npy', examples.x)
-            wanted.append(np.exp(predict.predict(model, made, examples.x)).mean(0))
+            wanted.append(np.exp(predict.predict(made.recipe, made.nets, examples.x)).mean(0))
             folders.append(path)
         root = str(pathlib.Path(overfit.__file__).parents[1])
         subprocess.run(
@@ -91,43 +97,47 @@ class CheckpointTest(chex.TestCase):
     @parameterized.named_parameters(*MODELS.items())
     def test_every_field_of_a_model_comes_back(self, model):
         examples, path = examples_for(model), self.folder()
-        made = nets(model, examples, 2)
-        checkpoint.save(path, model, made, examples)
-        loaded = overfit.load(path)
+        made = predictor(model, examples, 2)
+        made.save(path)
+        loaded = checkpoint.load(path)
         for field in dataclasses.fields(model):
             if field.name not in ('parent', 'name'):
-                self.assertEqual(getattr(loaded.model, field.name), getattr(model, field.name), field.name)
-        for old, new in zip(made, loaded.nets, strict=True):
+                back = getattr(loaded.recipe.model, field.name)
+                self.assertEqual(back, getattr(model, field.name), field.name)
+        for old, new in zip(made.nets, loaded.nets, strict=True):
             chex.assert_trees_all_equal(new.variables, old.variables)
-            chex.assert_trees_all_equal(new.moments, old.moments)
+            chex.assert_trees_all_equal(new.inputs, old.inputs)
         self.assertEqual((loaded.classes, loaded.kind), (examples.classes, examples.kind))
+        self.assertEqual((loaded.shape, loaded.dtype), (examples.x.shape[1:], examples.x.dtype.name))
+        self.assertEqual(repr(loaded), repr(made))
 
     def test_every_known_activation_has_its_name(self):
         known = {n: v for n, v in vars(activations).items() if isinstance(v, base.Activation)}
-        self.assertEqual(checkpoint.ACTIVATIONS, known)
+        self.assertEqual(describe.ACTIVATIONS, known)
 
     def test_labels_are_numbers_where_they_were(self):
-        for names, whole, wanted in (
+        for names, integers, wanted in (
             (('0', '1', '10'), True, [0, 1, 10]),
             (('-1', '2', '7'), True, [-1, 2, 7]),
             (('1', '2', '7'), False, ['1', '2', '7']),
             (('1', '2', 'cat'), False, ['1', '2', 'cat']),
         ):
-            labels = checkpoint.Predictor(None, [], names, 'vector', (4,), whole=whole).labels
-            self.assertEqual(labels.tolist(), wanted)
+            made = checkpoint.Predictor(None, [], names, kinds.vector, (4,), integer_labels=integers)
+            self.assertEqual(made.labels.tolist(), wanted)
 
     def test_a_later_save_replaces_an_earlier_one(self):
         path = self.folder()
-        checkpoint.save(path, MODELS['cnn'], nets(MODELS['cnn'], IMAGES, 3), IMAGES)
-        second = nets(MODELS['tanh'], VECTORS, 1)
-        checkpoint.save(str(path), MODELS['tanh'], second, VECTORS, {'recipe': 'a'})
+        predictor(MODELS['cnn'], IMAGES, 3).save(path)
+        second = predictor(MODELS['tanh'], VECTORS, 1)
+        second.save(str(path), {'recipe': 'a'})
         loaded = checkpoint.load(str(path))
-        self.assertEqual((loaded.model, len(loaded.nets), loaded.kind), (MODELS['tanh'], 1, 'vector'))
-        chex.assert_trees_all_equal(loaded.nets[0].variables, second[0].variables)
+        found = loaded.recipe.model, len(loaded.nets), loaded.kind
+        self.assertEqual(found, (MODELS['tanh'], 1, kinds.vector))
+        chex.assert_trees_all_equal(loaded.nets[0].variables, second.nets[0].variables)
+        self.assertEqual(json.loads((path / 'config.json').read_text())['about'], {'recipe': 'a'})
 
     def test_inputs_as_people_have_them(self):
-        model = MODELS['sigmoid']
-        loaded = checkpoint.Predictor(model, nets(model, IMAGES), ('a', 'b', 'c'), 'image', (6, 6, 1))
+        loaded = predictor(MODELS['sigmoid'], IMAGES)._replace(classes=('a', 'b', 'c'))
         wanted = loaded.predict_proba(IMAGES.x)
         np.testing.assert_array_equal(loaded.predict_proba(IMAGES.x[..., 0]), wanted)
         np.testing.assert_array_equal(loaded.predict_proba(IMAGES.x.astype(float)), wanted)
@@ -156,9 +166,9 @@ class CheckpointTest(chex.TestCase):
         data = load.load(str(written('own.csv', ['a', 'colour', 'b', 'kind'], rows)), label='kind')
         held = [rows[int(4 * x[0])] for x in data.test.x]
         path, model = self.folder(), models.MLP(3, widths=(5,))
-        checkpoint.save(path, model, nets(model, data.train), data.train)
-        loaded = overfit.load(path)
-        self.assertEqual(loaded.columns, data.train.columns)
+        predictor(model, data.train).save(path)
+        loaded = checkpoint.load(path)
+        self.assertEqual(loaded.reading, json.loads(json.dumps(dict(data.train.reading))))
         wanted = loaded.predict_proba(data.test.x)
         self.assertGreater(wanted.std(axis=0).max(), 0.02)
         bare = written('bare.csv', ['b', 'a', 'colour'], held)
@@ -174,27 +184,25 @@ class CheckpointTest(chex.TestCase):
             'other images',
             'image',
             np.zeros((2, 5, 6, 1)),
-            r'shape \[N, 6, 6, 1\]; got float64 of shape \[2, 5, 6, 1\]',
+            r'shape \[N, 6, 6, 1\]; got float\d+ of shape \[2, 5, 6, 1\]',
         ),
         ('one image', 'image', np.zeros((6, 6)), r'shape \[N, 6, 6, 1\]; got float64 of shape \[6, 6\]'),
         ('other features', 'vector', np.zeros((2, 3)), r'shape \[N, 4\]; got float64 of shape \[2, 3\]'),
         ('one vector', 'vector', np.zeros(4), r'shape \[N, 4\]; got float64 of shape \[4\]'),
         ('a number', 'vector', 1.0, r'shape \[N, 4\]; got float64 of shape \[\]'),
         ('a path', 'vector', 'new.csv', r'not made from a table, so it cannot read new.csv: .*\[N, 4\]'),
-        ('text', 'vector', np.array([['a'] * 4]), r'takes numbers of shape \[N, 4\]; got <U1'),
-        ('nan', 'vector', np.float32([[0, 1, np.nan, 2]]), 'NaN or infinite values; remove or replace'),
-        ('infinity', 'vector', np.float32([[0, 1, -np.inf, 2]]), 'NaN or infinite values; remove or replace'),
+        ('text', 'vector', np.array([['a'] * 4]), r'takes numbers of shape \[N, 4\]; got text'),
+        ('nan', 'vector', np.float32([[0, 1, np.nan, 2]]), 'NaN or infinite values: remove or replace'),
+        ('infinity', 'vector', np.float32([[0, 1, -np.inf, 2]]), 'NaN or infinite values: remove or replace'),
     )
     def test_wrong_inputs(self, kind, x, message):
         model, examples = (MODELS['cnn'], IMAGES) if kind == 'image' else (MODELS['relu'], VECTORS)
-        loaded = checkpoint.Predictor(
-            model, nets(model, examples), examples.classes, kind, examples.x.shape[1:]
-        )
+        loaded = predictor(model, examples)
         with self.assertRaisesRegex(ValueError, message):
             loaded.predict(x)
 
     def test_a_path_without_a_model(self):
         with self.assertRaisesRegex(ValueError, 'holds no saved model: pass the folder "best"'):
-            overfit.load(self.folder().parent)
+            checkpoint.load(self.folder().parent)
         with self.assertRaisesRegex(ValueError, 'no_such_folder holds no saved model'):
-            overfit.load('no_such_folder')
+            checkpoint.load('no_such_folder')

@@ -13,7 +13,8 @@ from overfit import base
 from overfit.data import augment
 from overfit.nn import activations, initializers, models
 from overfit.objectives import losses
-from overfit.train import optimizers
+from overfit.train import optimizers, start
+from overfit.train.engine import population
 from tests import problems
 
 together = jax.jit(jax.vmap(problems.learn, in_axes=(0, 0, None, None)), static_argnums=3)
@@ -35,6 +36,7 @@ def values_of(module, kind):
     return {name: value for name, value in vars(module).items() if isinstance(value, kind)}
 
 
+OPTIMIZERS = functions_of(optimizers, 'learning_rate', 'momentum', 'weight_decay')
 RATES = {'sgd': 0.2, 'nesterov': 0.1, 'adagrad': 0.1, 'rmsprop': 0.02, 'adamw': 0.05}
 STRENGTHS = {
     'geometric': {'shift': 0.1, 'rotate': 0.2, 'zoom': 0.1},
@@ -47,7 +49,7 @@ FAMILIES = [
     ('model', 'CNN with batch normalisation', problems.recipe(model=CNN.clone(batch_norm=True)), {}, 0.1),
     *[
         ('optimizer', f.__name__, problems.recipe(optimizer=f), {'momentum': 0.8}, RATES[f.__name__])
-        for f in functions_of(optimizers, 'hyper', 'learning_rate')
+        for f in map(optimizers.by_hyper, OPTIMIZERS)
     ],
     *[
         ('activation', name, problems.recipe(activation=value), {}, 2.0 if name == 'sigmoid' else 0.2)
@@ -57,7 +59,7 @@ FAMILIES = [
         ]
     ],
     *[
-        ('initializer', f.__name__, problems.recipe(initializer=f), {}, 0.5)
+        ('initializer', f.__name__, problems.recipe(start=start.drawn(f)), {}, 0.5)
         for f in functions_of(initializers, 'key', 'shape', 'dtype')
     ],
     *[
@@ -66,7 +68,7 @@ FAMILIES = [
     ],
     *[
         ('augment', f.__name__, problems.recipe(augment=(f,)), STRENGTHS[f.__name__], 0.2)
-        for f in functions_of(augment, 'key', 'x', 'hyper', 'moments')
+        for f in functions_of(augment, 'key', 'batch', 'hyper', 'inputs')
     ],
 ]
 
@@ -87,7 +89,7 @@ class FamiliesTest(chex.TestCase):
         starts = [problems.begun(recipe, hyper, seed) for seed, hyper in enumerate(hypers)]
         key = jnp.stack([state.key for state in starts])
         stacked = jax.tree.map(lambda *a: np.stack(a), *[state._replace(key=None) for state in starts])
-        recipe = recipe._replace(initializer=None)
+        recipe = population.structure(recipe)
         population_hyper = jax.tree.map(lambda *a: np.stack(a), *hypers)
         states, _ = together(stacked._replace(key=key), population_hyper, data, recipe)
         for number, (state, hyper) in enumerate(zip(starts, hypers, strict=True)):

@@ -4,6 +4,7 @@ import functools
 
 import chex
 import jax
+import jax.numpy as jnp
 import numpy as np
 from absl.testing import parameterized
 
@@ -11,24 +12,37 @@ from overfit import base
 from overfit.data import augment
 from overfit.nn import models
 from overfit.objectives import losses
+from overfit.study import spaces
 from overfit.train import optimizers
 from overfit.train.engine import layout, population
 from tests import problems
 
+
+def _pulled(key, state, outputs, batch, hyper, axis_name):
+    """A stranger's loss: squared logits cost `pull`, a number that the package does not know."""
+    values = losses.cross_entropy(outputs.logits, batch.y)
+    pull = hyper.own.get('pull')
+    if pull is not None:
+        values = values + pull * jnp.sum(jnp.square(outputs.logits), axis=1)
+    return values, state
+
+
 PLAIN = problems.recipe()
 NORMED = problems.recipe(batch_norm=True)
 CENTER = problems.recipe(loss=losses.center)
-ADAM = problems.recipe(optimizer=optimizers.adamw)
+ADAM = problems.recipe(optimizer=optimizers.by_hyper(optimizers.adamw))
+NESTEROV = problems.recipe(optimizer=optimizers.by_hyper(optimizers.nesterov))
 CNN = problems.recipe(model=models.CNN(3, channels=(4,), widths=(8,), batch_norm=True))
 SHIFTED = problems.recipe(augment=(augment.geometric,))
 LIT = problems.recipe(augment=(augment.lighting,))
 NOISY = problems.recipe(augment=(augment.noise,))
+PULLED = problems.recipe(loss=base.Loss(lambda classes, features: (), _pulled))
 
 # For every field recipes in which it acts, the other numbers, and its own.
 CONTRACT = {
     'learning_rate': [(PLAIN, {}, 0.1), (ADAM, {'momentum': 0.9}, 0.01)],
     'steps': [(PLAIN, {'cosine': 1.0}, 16.0)],
-    'momentum': [(r, {}, 0.9) for r in (PLAIN, ADAM, problems.recipe(optimizer=optimizers.nesterov))],
+    'momentum': [(r, {}, 0.9) for r in (PLAIN, ADAM, NESTEROV)],
     'warmup': [(PLAIN, {'steps': 8.0}, 0.9)],
     'cosine': [(PLAIN, {'steps': 8.0}, 1.0)],
     'exponential': [(PLAIN, {'steps': 8.0}, 3.0)],
@@ -53,17 +67,16 @@ CONTRACT = {
     'noise': [(NOISY, {}, 0.5)],
     'patience': [(PLAIN, {'steps': 200.0, 'learning_rate': 1.0}, 2.0)],
 }
-ROWS = [(f'{f}_{n}', f, *row) for f, rows in CONTRACT.items() for n, row in enumerate(rows)]
+OWN = {'pull': [(PULLED, {}, 0.5)]}  # of `Hyper.own`
+ROWS = [(f'{f}_{n}', f, *row) for f, rows in (CONTRACT | OWN).items() for n, row in enumerate(rows)]
 
 
 def outcome(recipe, numbers):
     """What six steps leave behind, whatever the optimizer keeps beside it."""
-    hyper = base.Hyper(**{f: np.float32(v) for f, v in numbers.items() if v is not None})
+    hyper = base.Hyper.of(**{f: np.float32(v) for f, v in numbers.items() if v is not None})
     data = problems.batches(problems.examples_for(recipe), 6, 8)
-    state, _ = problems.alone(
-        problems.begun(recipe, hyper, 3), hyper, data, recipe._replace(initializer=None)
-    )
-    return state.params, state.batch_stats, state.loss_state
+    state, _ = problems.alone(problems.begun(recipe, hyper, 3), hyper, data, population.structure(recipe))
+    return state.params, state.collections, state.loss_state
 
 
 def stopped(numbers):
@@ -84,8 +97,9 @@ def distance(a, b):
 
 class HyperTest(chex.TestCase):
     def test_every_field_has_its_row_here(self):
-        self.assertEqual(list(CONTRACT), list(base.FIELDS))
-        self.assertEqual(base.Hyper._fields, tuple(base.FIELDS))
+        self.assertEqual(list(CONTRACT), list(base.NAMES))
+        self.assertEqual((*base.NAMES, 'own'), base.Hyper._fields)
+        self.assertEqual(list(spaces.RANGES), list(base.NAMES))
 
     @parameterized.named_parameters(*ROWS)
     def test_none_is_zero_is_absent_and_the_number_matters(self, field, recipe, others, value):
@@ -97,3 +111,37 @@ class HyperTest(chex.TestCase):
         self.assertLessEqual(distance(absent, nothing), 1e-6)
         self.assertGreater(distance(nothing, whole), 1e-4)
         self.assertGreater(distance(half, whole), 1e-4)
+
+    def test_names_that_are_no_field_become_own_numbers(self):
+        hyper = base.Hyper.of(learning_rate=0.1, ring=0.3, bell=0.2, gong=None)
+        self.assertEqual((hyper.learning_rate, dict(hyper.own)), (0.1, {'bell': 0.2, 'ring': 0.3}))
+        self.assertEqual(hyper.numbers(), {'learning_rate': 0.1, 'bell': 0.2, 'ring': 0.3})
+        changed = hyper.with_numbers(learning_rate=None, ring=None, momentum=0.9)
+        self.assertEqual(changed.numbers(), {'momentum': 0.9, 'bell': 0.2})
+        self.assertEqual(changed, base.Hyper.of(bell=0.2, momentum=0.9))
+
+    def test_the_order_in_which_own_numbers_are_given_does_not_matter(self):
+        a, b = base.Hyper.of(ring=1.0, bell=2.0), base.Hyper.of(bell=2.0).with_numbers(ring=1.0)
+        self.assertEqual(jax.tree.structure(a), jax.tree.structure(b))
+        self.assertEqual(jax.tree.leaves(a), jax.tree.leaves(b))
+
+    def test_in_a_population_absent_own_numbers_are_filled_with_0(self):
+        """Nets of one program, of which some have the number: each ends as it does alone."""
+        numbers = ({}, {'pull': 0.5}, {'pull': 0.0})
+        members = [
+            population.Member(
+                PULLED,
+                base.Hyper.of(learning_rate=0.1, steps=20.0, **own),
+                1,
+                np.arange(40),
+                np.arange(40, 60),
+                False,
+            )
+            for own in numbers
+        ]
+        options = {'eval_every': 20, 'layout': layout.Layout(1, 1, 1)}
+        found = population.train(members, problems.VECTORS, **options)
+        chex.assert_trees_all_equal(found[0].variables, found[2].variables)
+        self.assertGreater(distance(found[0].variables, found[1].variables), 1e-3)
+        alone = population.train(members[:1], problems.VECTORS, **options)[0]
+        chex.assert_trees_all_close(alone.variables, found[0].variables, atol=1e-5)

@@ -1,4 +1,4 @@
-"""One step, initial states, standardisation and randomness against NumPy."""
+"""One step, initial states and randomness against NumPy."""
 
 import chex
 import flax.linen as nn
@@ -8,10 +8,10 @@ import numpy as np
 from absl.testing import parameterized
 
 from overfit import base, keys
-from overfit.data import augment
+from overfit.data import augment, kinds
 from overfit.nn import activations, initializers, models
 from overfit.objectives import losses
-from overfit.train import optimizers, step
+from overfit.train import optimizers, start, step
 from tests import problems
 
 PLAIN = problems.recipe()
@@ -96,8 +96,8 @@ class OneStepTest(chex.TestCase):
         recipe = problems.recipe(widths=())
         hyper = base.Hyper(learning_rate=0.001, steps=10.0, warmup=0.3, step_decay=0.5)
         batch = base.Batch(np.zeros((1, 4), np.float32), np.zeros(1, np.int32))
-        moments = base.Moments(np.zeros(4, np.float32), np.ones(4, np.float32), np.zeros(4, np.float32))
-        state = problems.initial(keys.key(0), hyper, moments, recipe, (4,))
+        inputs = kinds.Standard(np.zeros(4, np.float32), np.ones(4, np.float32), np.zeros(4, np.float32))
+        state = problems.initial(keys.key(0), batch.x, inputs, hyper, recipe)
         bias = []
         for _ in range(12):
             bias.append(float(state.params['logits']['bias'][0]))
@@ -111,7 +111,8 @@ class InitTest(chex.TestCase):
     @parameterized.parameters('uniform_fan_in', 'he', 'glorot', 'normal')
     def test_every_kernel_has_the_initializers_bounds_and_variance(self, name):
         recipe = problems.recipe(
-            model=models.CNN(3, channels=(24, 24), widths=(48, 48)), initializer=getattr(initializers, name)
+            model=models.CNN(3, channels=(24, 24), widths=(48, 48)),
+            start=start.drawn(getattr(initializers, name)),
         )
         state = self.draw(recipe)
         kernels, others = self.parts(state.params)
@@ -136,10 +137,8 @@ class InitTest(chex.TestCase):
             np.testing.assert_array_equal(value, np.zeros_like(value), path)
 
     def draw(self, recipe, **numbers):
-        moments = step.moments_of(problems.IMAGES.x, 'image')
-        return problems.initial(
-            keys.key(7), base.Hyper(**numbers), moments, recipe, problems.IMAGES.x.shape[1:]
-        )
+        x = problems.IMAGES.x
+        return problems.initial(keys.key(7), x, kinds.image.measure(x), base.Hyper(**numbers), recipe)
 
     def parts(self, params):
         leaves = {
@@ -155,7 +154,8 @@ class InitTest(chex.TestCase):
                 return base.Outputs(x, nn.Dense(3, param_dtype=jnp.bfloat16)(x))
 
         recipe = problems.recipe()._replace(model=Half())
-        params = step.init_state(keys.key(0), recipe, base.Hyper(), None, [4]).params
+        x = problems.VECTORS.x
+        params = step.init_state(keys.key(0), x, kinds.vector.measure(x), base.Hyper(), recipe).params
         self.assertEqual({leaf.dtype.name for leaf in jax.tree.leaves(params)}, {'bfloat16'})
 
     def test_equal_shapes_are_drawn_apart(self):
@@ -173,70 +173,22 @@ class InitTest(chex.TestCase):
         chex.assert_trees_all_equal(others, untouched)
 
     def test_the_rest_starts_where_it_should(self):
-        state = self.draw(CNN._replace(loss=losses.center, optimizer=optimizers.adamw), momentum=0.9)
+        adamw = optimizers.by_hyper(optimizers.adamw)
+        state = self.draw(CNN._replace(loss=losses.center, optimizer=adamw), momentum=0.9)
         norm = state.params['ConvBlock_0']['BatchNorm_0']
         np.testing.assert_array_equal(norm['scale'], np.ones(4))
         np.testing.assert_array_equal(norm['bias'], np.zeros(4))
-        running = state.batch_stats['ConvBlock_0']['BatchNorm_0']
+        running = state.collections['batch_stats']['ConvBlock_0']['BatchNorm_0']
         np.testing.assert_array_equal(running['mean'], np.zeros(4))
         np.testing.assert_array_equal(running['var'], np.ones(4))
         np.testing.assert_array_equal(state.loss_state, np.zeros((3, 8)))
         self.assertEqual(int(state.step), 0)
         self.assertTrue(all(not np.any(a) for a in jax.tree.leaves(state.opt_state)))
-        self.assertEqual(self.draw(PLAIN).batch_stats, {})
+        self.assertEqual(self.draw(PLAIN).collections, {})
 
 
-class MomentsTest(chex.TestCase):
-    def test_columns_of_a_table(self):
-        x = np.float32([[1, 5, -2e6], [2, 5, 0], [6, 5, 2e6]])
-        mean, scale, fill = step.moments_of(x, 'vector')
-        np.testing.assert_allclose(mean, [3, 5, 0])
-        np.testing.assert_allclose(scale, [np.sqrt(14 / 3), 1, 2e6 * np.sqrt(2 / 3)], rtol=1e-6)
-        np.testing.assert_allclose(fill, mean)
-        got = np.asarray(step.standardise(x, base.Moments(mean, scale, fill)))
-        np.testing.assert_allclose(
-            got, (x - [3, 5, 0]) / [np.sqrt(14 / 3), 1, 2e6 * np.sqrt(2 / 3)], atol=1e-6
-        )
-
-    def test_channels_of_images(self):
-        x = np.random.default_rng(0).integers(0, 256, (5, 4, 6, 2)).astype(np.uint8)
-        x[..., 1] //= 3
-        moments = step.moments_of(x, 'image')
-        total = edges = 0
-        border = [[], []]
-        for image in x.astype(float):
-            for i in range(4):
-                for j in range(6):
-                    for c in range(2):
-                        total += (image[i, j, c] - x[..., c].mean()) ** 2
-                        times = (i in (0, 3)) + (j in (0, 5))
-                        border[c] += [image[i, j, c]] * times
-                        edges += times
-        np.testing.assert_allclose(moments.mean, [x[..., 0].mean(), x[..., 1].mean()], rtol=1e-6)
-        np.testing.assert_allclose(moments.scale, [np.sqrt(total / x.size)] * 2, rtol=1e-6)
-        np.testing.assert_allclose(moments.fill, [np.median(b) for b in border])
-        self.assertEqual(edges, 2 * 5 * 2 * (4 + 6))
-        got = np.asarray(step.standardise(x, moments))
-        self.assertEqual(got.dtype, np.float32)
-        np.testing.assert_allclose(
-            got[2, 1, 3, 1], (x[2, 1, 3, 1] - moments.mean[1]) / moments.scale[1], rtol=1e-5
-        )
-
-    def test_tiny_units_count_and_rounding_does_not(self):
-        noise = np.random.default_rng(1).normal(size=(50, 1))
-        x = np.concatenate([1e-8 * noise, 1e9 + 0 * noise], axis=1).astype(np.float32)
-        got = np.asarray(step.standardise(x, step.moments_of(x, 'vector')))
-        self.assertAlmostEqual(float(got[:, 0].std()), 1.0, places=3)
-        np.testing.assert_array_equal(got[:, 1], 0)
-
-    def test_blank_images_are_not_divided_by_zero(self):
-        moments = step.moments_of(np.full((3, 4, 4, 1), 7, np.uint8), 'image')
-        np.testing.assert_array_equal(moments.scale, [1.0])
-
-
-def _spy_apply(state, outputs, batch, hyper, axis_name):
-    value = jnp.mean(losses.cross_entropy(outputs.logits, batch.y))
-    return value, outputs.features
+def _spy_apply(key, state, outputs, batch, hyper, axis_name):
+    return losses.cross_entropy(outputs.logits, batch.y), outputs.features
 
 
 SPY = base.Loss(lambda classes, features: (), _spy_apply)  # its state shows the features of the last step
@@ -244,8 +196,8 @@ SPY = base.Loss(lambda classes, features: (), _spy_apply)  # its state shows the
 
 class RandomnessTest(chex.TestCase):
     def seen(self, recipe, hyper, seed, number):
-        moments = step.moments_of(problems.VECTORS.x, 'vector')
-        state = problems.initial(keys.key(0), hyper, moments, recipe, (4,))
+        x = problems.VECTORS.x
+        state = problems.initial(keys.key(0), x, kinds.vector.measure(x), hyper, recipe)
         state = state._replace(key=keys.key(seed), step=jnp.int32(number))
         batch = base.Batch(problems.VECTORS.x[:32], problems.VECTORS.y[:32])
         return np.asarray(problems.one_step(state, batch, hyper, recipe)[0].loss_state)

@@ -139,24 +139,24 @@ class Lane:
         scales = np.array([m.hyper.init_log2_scale or 0 for m in inside], np.float32)
         slots_of = collections.defaultdict(list)
         for slot in np.flatnonzero(self._fresh):
-            slots_of[inside[slot].recipe.start.draw].append(slot)
+            slots_of[_program_of(inside[slot].recipe.start)].append(slot)
         drawn = {}
-        for function, slots in slots_of.items():
+        for program_of, slots in slots_of.items():
             # Slots of another start are filled with the first one's given variables, and never looked at.
             starts = [m.recipe.start for m in inside]
-            starts = [start if start.draw is function else starts[slots[0]] for start in starts]
+            starts = [start if _program_of(start) == program_of else starts[slots[0]] for start in starts]
             given = None
             if starts[0].given is not None:
                 trees = [start.given.variables for start in starts]
                 given = jax.tree.map(lambda *a: np.stack(a), *trees)
-            draw = program.draw(function, self._recipe.model, self._example)
-            drawn[function] = draw(*self._place((seeds, scales)), self._place(given))
+            draw = program.draw(starts[0].draw, self._recipe.model, self._example)
+            drawn[program_of] = draw(*self._place((seeds, scales)), self._place(given))
         if len(drawn) == 1:
             return drawn.popitem()[1]
         rows = {}
-        for function, variables in drawn.items():
+        for program_of, variables in drawn.items():
             flat = jax.tree.map(self._flat, variables)
-            rows |= {slot: jax.tree.map(lambda a, n=slot: a[n], flat) for slot in slots_of[function]}
+            rows |= {slot: jax.tree.map(lambda a, n=slot: a[n], flat) for slot in slots_of[program_of]}
         blank = jax.tree.map(np.zeros_like, next(iter(rows.values())))
         return self._place(
             jax.tree.map(lambda *a: np.stack(a), *[rows.get(n, blank) for n in range(len(inside))])
@@ -172,3 +172,8 @@ class Lane:
 
     def _flat(self, array):
         return np.asarray(array).reshape(-1, *array.shape[2:])
+
+
+def _program_of(start):
+    """What of a start decides about the program that draws: given weights are its arguments."""
+    return start.draw, None if start.given is None else jax.tree.structure(start.given.variables)

@@ -17,7 +17,6 @@ import numpy as np
 from overfit import base
 from overfit.data import kinds
 from overfit.train import start as start_lib
-from overfit.train import step
 from overfit.train.engine import lane as lane_lib
 from overfit.train.engine import layout as layouts
 from overfit.train.engine import parallel, program
@@ -130,6 +129,8 @@ def train(
     groups = collections.defaultdict(list)
     for number, member in enumerate(members):
         groups[structure(member.recipe)].append(number)
+    for recipe, numbers in groups.items():
+        _check(recipe, {members[n].recipe.start for n in numbers}, examples)
     results = [None] * len(members)
     # Members of a fold share their training rows; to measure them once each is enough.
     measured = functools.cache(lambda rows: _measured(examples, np.frombuffer(rows, np.int64)))
@@ -146,7 +147,6 @@ def train(
             else m.recipe.start.given.inputs
             for m in group
         ]
-        _check(recipe, group, examples, inputs[0])
         jobs = _packed(group, inputs, room)
         slots = where.devices * where.width
         lanes = [
@@ -183,7 +183,7 @@ def _measured(examples, rows):
     return jax.tree.map(lambda a: a.astype(smaller.get(a.dtype, a.dtype)), inputs)
 
 
-def _check(recipe, group, examples, inputs):
+def _check(recipe, starts, examples):
     """Refuses a recipe that cannot have been meant for these examples."""
     prepare, wanted = recipe.prepare or kinds.standardise, examples.kind.prepare
     if prepare is not wanted:
@@ -192,8 +192,8 @@ def _check(recipe, group, examples, inputs):
             f'{examples.kind.name}, which {wanted.__name__} prepares: give the recipe '
             f'prepare={wanted.__name__}'
         )
-    example = step.example_of(examples.x, inputs, recipe)
-    for start in {member.recipe.start for member in group}:
+    example = layouts.example_of(recipe, examples)
+    for start in starts:
         start_lib.check_given(start, recipe.model, example)
 
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from overfit import base, keys
-from overfit.data import augment
+from overfit.data import augment, kinds
 from overfit.objectives import losses
 from overfit.train import step
 from overfit.train.engine import layout, parallel, population
@@ -56,7 +56,7 @@ class ParallelTest(chex.TestCase):
         self.assertLess(self.found['members'], 1e-5)
 
     def test_a_large_batch_spread_over_devices(self):
-        for part in ('params', 'batch_stats', 'loss_state', 'opt_state', 'metrics'):
+        for part in ('params', 'collections', 'loss_state', 'opt_state', 'metrics'):
             self.assertLess(self.found['batch'][part], 1e-5, part)
             self.assertLess(self.found['weighted'][part], 1e-5, part)
         self.assertGreater(self.found['centers'], 0.1)
@@ -77,8 +77,7 @@ def distance(a, b):
 
 
 def initial(seed, recipe=RECIPE, hyper=HYPER):
-    moments = step.moments_of(EXAMPLES.x, 'vector')
-    return jax.jit(step.init_state, static_argnums=(1, 4))(keys.key(seed), recipe, hyper, moments, (4,))
+    return problems.initial(keys.key(seed), EXAMPLES.x, kinds.vector.measure(EXAMPLES.x), hyper, recipe)
 
 
 def batches(count, size, weighted=False):
@@ -99,7 +98,7 @@ def sharded_batch(weighted):
     for batch in batches(6, 16, weighted):
         many, metrics = spread(many, batch, HYPER)
         one, wanted = single(one, batch)
-    parts = ('params', 'batch_stats', 'loss_state', 'opt_state')
+    parts = ('params', 'collections', 'loss_state', 'opt_state')
     found = {part: distance(getattr(many, part), getattr(one, part)) for part in parts}
     return found | {'metrics': distance(metrics, wanted)}, one
 
@@ -119,7 +118,7 @@ def whole_population():
         population.train(members, EXAMPLES, eval_every=10, layout=layout.Layout(devices, 1, 2))
         for devices in (DEVICES, 1)
     )
-    numbers = [[(t.variables, t.curve, t.moments) for t in trained] for trained in (many, one)]
+    numbers = [[(t.variables, t.curve, t.inputs) for t in trained] for trained in (many, one)]
     return distance(*numbers), distance(many[0].variables, many[1].variables)
 
 
@@ -140,8 +139,8 @@ def sharded_members():
 def distinct_masks():
     """Noise on equal inputs, seen through the features of a model without hidden layers."""
 
-    def see(state, outputs, batch, hyper, axis_name):
-        return jnp.mean(outputs.logits), jax.lax.all_gather(outputs.features, axis_name)
+    def see(key, state, outputs, batch, hyper, axis_name):
+        return jnp.mean(outputs.logits, axis=1), jax.lax.all_gather(outputs.features, axis_name)
 
     recipe = problems.recipe(widths=(), loss=base.Loss(lambda *_: (), see), augment=(augment.noise,))
     hyper = base.Hyper(learning_rate=0.1, noise=0.5)

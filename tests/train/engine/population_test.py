@@ -8,15 +8,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from overfit import base, keys
+from overfit.data import kinds
 from overfit.nn import initializers
-from overfit.train import optimizers, predict, step
+from overfit.train import optimizers, predict, start
 from overfit.train.engine import lane, layout, population, program
 from tests import problems
 
 EVERY, ROOM = 10, (48, 20)
 SMALL = layout.Layout(2, 2, 2)
 PLAIN = problems.recipe()
-ADAM = problems.recipe(optimizer=optimizers.adamw, batch_norm=True)
+GLOROT, NORMAL = (PLAIN._replace(start=start.drawn(f)) for f in (initializers.glorot, initializers.normal))
+ADAM = problems.recipe(optimizer=optimizers.by_hyper(optimizers.adamw), batch_norm=True)
 NOISY = problems.blobs(80, spread=1.5)  # cannot be learnt without errors
 
 
@@ -39,8 +41,8 @@ MEMBERS = [
     # Without validation examples or without choosing: the last weights are kept.
     member(1, 50, validation=0),
     member(2, 30, train=48, restore_best=False),
-    member(3, 60, train=13, recipe=PLAIN._replace(initializer=initializers.glorot), restore_best=False),
-    member(4, 50, train=5, recipe=PLAIN._replace(initializer=initializers.normal), validation=0),
+    member(3, 60, train=13, recipe=GLOROT, restore_best=False),
+    member(4, 50, train=5, recipe=NORMAL, validation=0),
     member(5, 50, recipe=ADAM, rate=0.01, dropout=None, momentum=0.9, restore_best=False),
     member(6, 20, validation=0, patience=None, dropout=None),
     member(7, 37, validation=0),
@@ -51,37 +53,22 @@ MEMBERS = [
     member(12, 400, patience=4.0, rate=2.0, validation=11),
     member(13, 200, stop_at=25.0),
     member(14, 100, patience=3.0, restore_best=False),
-    # Lost.
+    # Diverged.
     member(15, 200, rate=3e38),
     member(16, 100, rate=np.inf, validation=0),
 ]
-LAST, STOPPING, LOST = slice(0, 8), slice(8, 13), slice(13, 15)
-
-
-one_step = jax.jit(step.train_step, static_argnums=3)
-initial = jax.jit(step.init_state, static_argnums=(1, 4))
-
-
-@jax.jit
-def visits(seed, count):
-    """Positions of the first 600 examples that a member visits: a permutation an epoch."""
-    place = jnp.arange(600, dtype=jnp.uint32)
-    order = jax.random.fold_in(keys.key(seed), step.ORDER)
-    epochs = jax.vmap(lambda epoch: jax.random.fold_in(order, epoch))(place // jnp.uint32(count))
-    return keys.shuffled(epochs, place % jnp.uint32(count), count)
+LAST, STOPPING, DIVERGED = slice(0, 8), slice(8, 13), slice(13, 15)
 
 
 def naive_loop(one, steps):
     """Trains one member step by step: (state, losses and errors of the batches)."""
     x, y = NOISY.x[one.train], NOISY.y[one.train]
-    hyper = base.Hyper(**{f: np.float32(v) for f, v in one.hyper._asdict().items() if v is not None})
-    state = initial(keys.key(one.seed), one.recipe, hyper, step.moments_of(x, 'vector'), x.shape[1:])
-    stream, seen = visits(one.seed, len(x)), []
-    for t in range(steps):
-        rows = np.asarray(stream)[t * one.recipe.batch_size :][: one.recipe.batch_size]
-        state, metrics = one_step(
-            state, base.Batch(x[rows], y[rows]), hyper, one.recipe._replace(initializer=None)
-        )
+    hyper = base.Hyper(**{f: np.float32(v) for f, v in one.hyper.numbers().items()})
+    state = problems.initial(keys.key(one.seed), x, kinds.vector.measure(x), hyper, one.recipe)
+    seen = []
+    for rows in problems.visits(one.seed, len(x), steps, one.recipe.batch_size):
+        batch = base.Batch(x[rows], y[rows])
+        state, metrics = problems.one_step(state, batch, hyper, population.structure(one.recipe))
         seen.append(metrics)
     return state, np.array(seen)
 
@@ -99,11 +86,11 @@ class PopulationTest(chex.TestCase):
             state, seen = naive_loop(one, steps)
             self.assertEqual((found.steps, found.best_step, found.finite), (steps, steps, True))
             chex.assert_trees_all_close(
-                found.variables, {'params': state.params, 'batch_stats': state.batch_stats}, atol=1e-4
+                found.variables, {'params': state.params, **state.collections}, atol=1e-4
             )
             np.testing.assert_array_equal(found.curve[:, 0], np.arange(EVERY, steps + 1, EVERY))
             np.testing.assert_allclose(found.curve[:, 1:3], seen.reshape(-1, EVERY, 2).mean(1), atol=1e-4)
-            chex.assert_trees_all_close(found.moments, step.moments_of(NOISY.x[one.train], 'vector'))
+            chex.assert_trees_all_close(found.inputs, kinds.vector.measure(NOISY.x[one.train]))
 
     def test_company_does_not_matter(self):
         for number in (2, 4, 11):
@@ -160,26 +147,26 @@ class PopulationTest(chex.TestCase):
     def test_the_kept_weights_give_the_recorded_error(self):
         for one, found in zip(MEMBERS[STOPPING], self.trained[STOPPING], strict=True):
             x, y = NOISY.x[one.validation], NOISY.y[one.validation]
-            inputs = (x - found.moments.mean) / found.moments.scale
+            inputs = (x - found.inputs.mean) / found.inputs.scale
             logits = one.recipe.model.apply(found.variables, inputs, train=False).logits
             log_p = np.asarray(jax.nn.log_softmax(logits))
             np.testing.assert_allclose(found.error, (log_p.argmax(-1) != y).mean(), atol=1e-6)
             np.testing.assert_allclose(found.loss, -log_p[np.arange(len(y)), y].mean(), atol=1e-4)
 
-    def test_a_lost_member_is_frozen_and_told_of(self):
-        for one, found in zip(MEMBERS[LOST], self.trained[LOST], strict=True):
+    def test_a_diverged_member_stands_still_and_is_told_of(self):
+        for one, found in zip(MEMBERS[DIVERGED], self.trained[DIVERGED], strict=True):
             self.assertFalse(found.finite)
             self.assertEqual((found.steps, len(found.curve)), (EVERY, 1))
             self.assertTrue(np.isnan(found.error))
             hyper = base.Hyper(learning_rate=0.0)
-            start = initial(keys.key(one.seed), PLAIN, hyper, found.moments, (4,))
-            chex.assert_trees_all_close(found.variables['params'], start.params, atol=1e-6)
+            began = problems.initial(keys.key(one.seed), NOISY.x, found.inputs, hyper, PLAIN)
+            chex.assert_trees_all_close(found.variables['params'], began.params, atol=1e-6)
 
-    def test_a_lost_member_that_recovers_before_the_host_looks_keeps_what_it_had(self):
-        # Logits of one huge example overflow until the weights have decayed: lost at first, finite later.
+    def test_a_diverged_member_that_recovers_before_the_host_looks_keeps_what_it_had(self):
+        # Logits of one huge example overflow until the weights have decayed: diverged at first, finite later.
         x = NOISY.x.copy()
         x[60] = 3e38
-        recipe = problems.recipe(widths=(), initializer=initializers.he)
+        recipe = problems.recipe(widths=(), start=start.drawn(initializers.he))
         numbers = {'weight_decay': 0.5, 'rate': 0.05, 'recipe': recipe, 'dropout': None}
         rows = np.arange(40), np.arange(50, 70)
         members = [member(s, 600, **numbers)._replace(train=rows[0], validation=rows[1]) for s in range(8)]
@@ -251,28 +238,28 @@ class PopulationTest(chex.TestCase):
         x = problems.blobs(600, spread=1.5, seed=4).x
         wanted = []
         for one in trained:
-            inputs = (x - one.moments.mean) / one.moments.scale
+            inputs = (x - one.inputs.mean) / one.inputs.scale
             wanted.append(jax.nn.log_softmax(PLAIN.model.apply(one.variables, inputs, train=False).logits))
         for count in (1, 255, 256, 257, 600):
-            got = predict.predict(PLAIN.model, trained, x[:count])
+            got = predict.predict(PLAIN, trained, x[:count])
             self.assertEqual(got.shape, (5, count, 3))
             np.testing.assert_allclose(got, np.stack(wanted)[:, :count], atol=1e-5)
-        many = predict.predict(PLAIN.model, trained * 8, x[:7])
+        many = predict.predict(PLAIN, trained * 8, x[:7])
         self.assertEqual(many.shape, (40, 7, 3))
         np.testing.assert_allclose(many[37], wanted[2][:7], atol=1e-5)
 
 
-def _tell_ids(state, outputs, batch, hyper, axis_name):
-    """A loss that is the batch itself: the numbers in the first column, as digits to the base 50."""
+def _tell_ids(key, state, outputs, batch, hyper, axis_name):
+    """A loss whose mean is the batch itself: the numbers in the first column, as digits to the base 50."""
     digits = batch.x[:, 0] * 50.0 ** jnp.arange(4)
-    return jnp.sum(digits) + 0 * jnp.sum(outputs.logits), state
+    return 4 * digits + 0 * jnp.sum(outputs.logits, axis=1), state
 
 
 class OrderTest(chex.TestCase):
     def test_every_example_is_visited_once_an_epoch(self):
         recipe = problems.recipe(loss=base.Loss(lambda classes, features: (), _tell_ids), batch_size=4)
         x = np.stack([np.arange(40), np.arange(40) ** 2 % 7], axis=1).astype(np.float32)
-        examples = base.Examples(x, np.arange(40, dtype=np.int32) % 3, ('a', 'b', 'c'), 'vector')
+        examples = base.Examples(x, np.arange(40, dtype=np.int32) % 3, ('a', 'b', 'c'), kinds.vector)
         rows = np.random.default_rng(3).permutation(40)
         members = [
             population.Member(recipe, base.Hyper(learning_rate=0.0, steps=42.0), seed, rows[:count], rows[:0])
