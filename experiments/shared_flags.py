@@ -27,4 +27,4 @@ def as_flags(message: str) -> str:
     def spelled(match):
         return '--' * (match[1] in flags.FLAGS) + match[0]
 
-    return re.sub(r'(?<![\w-])(\w+)=', spelled, message)
+    return re.sub(r'(?<![\w.-])(\w+)=', spelled, message)

@@ -13,7 +13,7 @@ from absl import flags
 from absl.testing import absltest, flagsaver, parameterized
 from scipy import ndimage
 
-from experiments import benchmark, provenance
+from experiments import benchmark, provenance, shared_flags
 from experiments.speed import handwritten
 from overfit import base
 from overfit.data import kinds, splits
@@ -204,6 +204,13 @@ class BinaryTest(parameterized.TestCase):
             flags.FLAGS(['benchmark', *arguments])
             with self.assertRaisesRegex(ValueError, sentence):
                 benchmark.chosen_workloads()
+
+    @parameterized.parameters(
+        ('train_size=5 does not fit: give seed=1', '--train_size=5 does not fit: give --seed=1'),
+        ('--data=x and pool.data=y; widths=3', '--data=x and pool.data=y; widths=3'),
+    )
+    def test_arguments_as_flags(self, message, spelled):
+        self.assertEqual(shared_flags.as_flags(message), spelled)
 
     def test_machine(self):
         machine = provenance.machine()

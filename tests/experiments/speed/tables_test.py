@@ -13,7 +13,6 @@ from absl.testing import absltest, parameterized
 
 from experiments import benchmark
 from experiments.speed import (
-    cold_start,
     jax_columns,
     matmul,
     parts,
@@ -25,11 +24,9 @@ from experiments.speed import (
 )
 from overfit import base, keys
 from overfit.nn import models
-from overfit.study import results as results_lib
 from overfit.train import step
 from overfit.train.engine import population
 from tests.experiments.speed import tiny
-from tests.report import made_up
 
 ROOT = pathlib.Path(__file__).parents[3]
 TORCH = importlib.util.find_spec('torch')
@@ -133,29 +130,6 @@ class ArithmeticTest(parameterized.TestCase):
         for call, ends in zip(train.call_args_list, ([200] * 6, *[[50] * 3 + [200] * 3] * 2), strict=True):
             steps = [trained.steps for trained in population.train(*call.args, **call.kwargs)]
             self.assertEqual(sorted(steps), ends)
-
-    def test_study_and_plain_loop(self):
-        made = made_up.results()
-        results = made._replace(
-            baseline=made.baseline._replace(member_steps=100),
-            arms=(made.arms[0]._replace(member_steps=200),),
-            squeezed=made.squeezed._replace(member_steps=300),
-            seconds=results_lib.Seconds(total=20.0, compile=5.0, train=10.0),
-        )
-        row = cold_start.study_row('cold', 30.0, 4.0, results)
-        self.assertEqual((row['member_steps'], row['member_steps_per_s']), (600, 20.0))
-        self.assertEqual((row['compile_share'], row['first_result_s']), (0.25, 4.0))
-        row = cold_start.plain_loop_row(cold_start.Sampled(10, 4, 8.0, 50, 2.0), 600)
-        self.assertEqual((row['compile_s'], row['seconds']), (20.0, 44.0))
-
-    def test_plain_loop(self):
-        workload = tiny.workload(MLP)
-        rows, hyper = np.arange(24), workload.hyper._replace(steps=3.0)
-        members = [
-            population.Member(workload.recipe, h, 0, rows, rows[:0]) for h in (hyper, hyper._replace(l2=0.1))
-        ]
-        sampled = cold_start.train_one_by_one([*members, members[0]], workload.examples)
-        self.assertEqual((sampled.compiled, sampled.steps), (2, 9))
 
 
 class WordsTest(absltest.TestCase):
