@@ -1,7 +1,7 @@
 """What a practitioner writes by hand, on the very labelled sets on which `experiments.squeeze` measures.
 
-A contestant is `(labelled, x_test, seed) -> predictions`: it is given one labelled
-set and returns the class of each test example.
+A contestant is `(labelled, x_test, seed) -> predictions`: it is given one labelled set and returns the class
+of each test example.
 """
 
 import os
