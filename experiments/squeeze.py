@@ -12,6 +12,7 @@ import contextlib
 import datetime
 import os
 import pathlib
+import re
 import shlex
 import sys
 
@@ -30,7 +31,12 @@ TRIALS = flags.DEFINE_integer(
     'trials', None, 'Settings tried an arm; as the budget allows where not given.', lower_bound=1
 )
 TECHNIQUES = flags.DEFINE_list(
-    'techniques', None, 'Techniques to compare, comma-separated; all where not given.'
+    'techniques', None, 'Techniques to compare, comma-separated; the standard ones where not given.'
+)
+IMAGE_SIZE = flags.DEFINE_integer(
+    'image_size',
+    None,
+    'Pixels of the longer side that images are brought to, 8 to 128; else by the set and the budget.',
 )
 MODEL = flags.DEFINE_enum('model', 'mlp', ['mlp', 'cnn'], "The baseline's model.")
 WORKDIR = flags.DEFINE_string('workdir', None, 'Where results go; runs/<data>-<date> where not given.')
@@ -86,48 +92,137 @@ def main(arguments: list[str]) -> None:
         study = prepared()
         workdir = None if DRY_RUN.value else workdir_for(study.splits.name)
     except ValueError as error:
-        print(f'squeeze: {error}', file=sys.stderr)
+        print(f'squeeze: {as_flags(str(error))}', file=sys.stderr)
         sys.exit(1)
     if workdir is not None:
         try:
             run(study, workdir)
         except KeyboardInterrupt:
             kept = workdir / 'partial.json'
-            said = f'the arms measured so far are in {kept}' if kept.exists() else 'nothing was measured yet'
-            print(f'\nsqueeze: interrupted; {said}', file=sys.stderr)
+            left = f'the arms measured so far are in {kept}' if kept.exists() else 'nothing was measured yet'
+            print(f'\nsqueeze: interrupted; {left}', file=sys.stderr)
             sys.exit(130)
 
 
 def prepared():
-    """Loads the data and plans the study; says both."""
+    """Loads the data and plans the study; prints what was understood of both."""
     from overfit.data import load
-    from overfit.study import squeeze as study_lib
+    from overfit.study import requests
 
-    splits = load.load(DATA.value, label=LABEL.value, seed=SEED.value)
+    splits = load.load(
+        DATA.value,
+        label=LABEL.value,
+        seed=SEED.value,
+        image_size=IMAGE_SIZE.value,
+        minutes=BUDGET_MINUTES.value,
+    )
     print(load.describe(splits), flush=True)
     size = TRAIN_SIZE.value
     if size is None and (DATA.value == 'digits' or not pathlib.Path(DATA.value).expanduser().exists()):
         size = min(STOCK_TRAIN_SIZE, len(splits.train.y))
-    study = study_lib.prepare(
-        splits,
-        study_lib.Request(
-            train_size=size,
-            validation=VALIDATION.value,
-            techniques=TECHNIQUES.value,
-            model=MODEL.value,
-            budget_minutes=BUDGET_MINUTES.value,
-            trials=TRIALS.value,
-            replicates=SEEDS.value,
-            seed=SEED.value,
-        ),
+    baseline = baseline_of(splits.train)
+    request = requests.Request(
+        train_size=size,
+        validation=VALIDATION.value,
+        techniques=techniques_of(baseline, splits.train.kind),
+        baseline=baseline,
+        minutes=BUDGET_MINUTES.value,
+        trials=TRIALS.value,
+        replicates=SEEDS.value,
+        seed=SEED.value,
     )
-    print(study_lib.describe_plan(study), flush=True)
+    study = requests.prepare(splits, request)
+    print(requests.describe(study), flush=True)
     return study
 
 
+def baseline_of(examples):
+    """The baseline that `--model` names."""
+    from overfit.data import kinds
+    from overfit.study import baselines
+
+    if MODEL.value == 'cnn' and examples.kind != kinds.image:
+        raise ValueError(
+            f'model=cnn needs images, and these are of the kind {examples.kind.name}: use model=mlp'
+        )
+    nets = {'mlp': baselines.mlp, 'cnn': baselines.cnn}
+    return baselines.baseline(nets[MODEL.value](len(examples.classes)), examples.kind)
+
+
+def techniques_of(baseline, kind):
+    """The techniques that `--techniques` names; `None`: all of the standard ones that apply."""
+    if TECHNIQUES.value is None:
+        return None
+    known = words()
+    possible = [word for word, one in known.items() if one.applies(baseline.recipe, kind)]
+    if not TECHNIQUES.value:
+        raise ValueError(f'techniques= is empty; choose among {", ".join(possible)}')
+    for word in TECHNIQUES.value:
+        if word not in possible:
+            raise ValueError(f'techniques={word} does not apply here; these do: {", ".join(possible)}')
+    return [known[word] for word in TECHNIQUES.value]
+
+
+def words():
+    """The technique for each word that `--techniques` takes; the last two are compared only where named."""
+    from overfit.study import techniques as t
+
+    return {
+        'convolution': t.convolution,
+        'batch_norm': t.batch_norm,
+        'wider': t.wider,
+        'deeper': t.deeper,
+        'sigmoid': t.sigmoid,
+        'tanh': t.tanh,
+        'maxout': t.maxout,
+        'uniform_fan_in': t.uniform_fan_in,
+        'glorot': t.glorot,
+        'normal': t.normal,
+        'init_scale': t.init_scale,
+        'dropout': t.dropout,
+        'input_dropout': t.input_dropout,
+        'l1': t.l1,
+        'l2': t.l2,
+        'weight_decay': t.weight_decay,
+        'max_norm': t.max_norm,
+        'noise': t.noise,
+        'label_smoothing': t.label_smoothing,
+        'center': t.center,
+        'momentum': t.momentum,
+        'adagrad': t.adagrad,
+        'rmsprop': t.rmsprop,
+        'adamw': t.adamw,
+        'warmup': t.warmup,
+        'cosine': t.cosine,
+        'exponential': t.exponential,
+        'inverse_time': t.inverse_time,
+        'step_decay': t.step_decay,
+        'batch_16': t.batch_16,
+        'batch_64': t.batch_64,
+        'shift': t.shift,
+        'shift_rotate': t.shift_rotate,
+        'flip': t.flip,
+        'lighting': t.lighting,
+        'longer': t.longer,
+        'last_weights': t.last_weights,
+        'refit': t.refit,
+        'ensemble': t.ensemble(5),
+        'nesterov': t.nesterov,
+        'patience': t.patience,
+    }
+
+
+def as_flags(message: str) -> str:
+    """A message of the library, which names arguments as `name=`, in words of the command line."""
+    names = '|'.join(
+        ['train_size', 'validation', 'techniques', 'trials', 'data', 'label', 'image_size', 'model']
+    )
+    return re.sub(rf'(?<![\w-])({names})=', r'--\1=', message)
+
+
 def run(study, workdir: pathlib.Path) -> None:
-    """Runs the study, prints the table and where everything is."""
-    from overfit.report import page
+    """Runs the study, prints the table, writes everything and says where it is."""
+    from overfit.report import page, wording
     from overfit.study import squeeze as study_lib
     from overfit.study.progress import Progress
 
@@ -137,9 +232,23 @@ def run(study, workdir: pathlib.Path) -> None:
         'git': provenance.git_hash(),
         'machine': provenance.machine(),
     }
-    with contextlib.closing(Progress(study.plan.seconds)) as progress:
-        results = study_lib.run(study, workdir, about, progress)
-    print('\n' + page.table(results))
+    partial = workdir / 'partial.json'  # stays where the run ends early
+    with contextlib.closing(Progress(study.design.plan.seconds)) as progress:
+        outcome = study_lib.run(
+            study, progress, about=about, keep=lambda results: page.write_json(results, partial)
+        )
+    results = outcome.results
+    print('\n' + wording.table(results), flush=True)  # first of all: what fails from here on costs no table
+    page.write_json(results, workdir / 'results.json')
+    note = {
+        'recipe': results.squeezed.technique,
+        'hyper': dict(results.squeezed.hyper),
+        'train_size': results.data.train,
+        'command': about['command'],
+    }
+    outcome.model.save(workdir / 'best', note)
+    page.write_html(results, outcome.material, workdir / 'report.html')
+    partial.unlink()
     print(f'\n{workdir}/results.json, {workdir}/report.html')
     print(f"overfit.load('{workdir}/best').predict(x) classifies new examples.")
 

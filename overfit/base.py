@@ -189,9 +189,12 @@ class Given(NamedTuple):
 
     Attributes:
         variables: tree of arrays, whole or a part of the model's.
+        inputs: statistics of the inputs with which those weights were trained; `None`: those of the net's
+            own training examples are taken.
     """
 
     variables: Variables
+    inputs: Any = None
 
     __hash__ = object.__hash__
     __eq__ = object.__eq__
@@ -205,14 +208,11 @@ class Start(NamedTuple):
             `example` is the shape and type of one prepared input (`[1, ...]`), `log2_scale` multiplies what
             is drawn by 2 to this power, `given` are the variables of the next field, or `None`.
         given: arrays, arguments of the compiled program rather than constants in it.
-        inputs: statistics of the inputs with which those weights were trained; `None`: those of the net's
-            own training examples.
         name: in tables.
     """
 
     draw: Callable[..., Variables]
     given: Given | None = None
-    inputs: Any = None
     name: str = 'own start'
 
 

@@ -53,7 +53,7 @@ class Result(NamedTuple):
         page.write_html(self.results, self.material, path)
 
     def save(self, folder: str | os.PathLike) -> None:
-        """Writes `results.json`, `report.html` and the model (`best/`) into a folder, which is made if missing."""
+        """Writes `results.json`, `report.html` and the model (`best/`) into a folder, made if missing."""
         folder = pathlib.Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         page.write_json(self.results, folder / 'results.json')

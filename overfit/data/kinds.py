@@ -111,6 +111,8 @@ class Kind(NamedTuple):
             for what cannot be of the kind.
         remember: `(x, reading) -> reading`, adds to what the reader did what `accept` has to know of the
             training examples `x`; plain enough for JSON.
+        featurise: `(x, inputs) -> [N, F]` float32, for models that take vectors (the references); `None`: the
+            prepared inputs, flattened.
     """
 
     name: str
@@ -120,10 +122,12 @@ class Kind(NamedTuple):
     noun: str = 'examples'
     accept: Callable[[Any, Mapping[str, Any], Sequence[int]], np.ndarray] = accept_lib.anything
     remember: Callable[[np.ndarray, Mapping[str, Any]], Mapping[str, Any]] = accept_lib.remember_type
+    featurise: Callable[[np.ndarray, Any], np.ndarray] | None = None
 
     def features(self, x: np.ndarray, inputs: Any) -> np.ndarray:
-        """Prepared examples in rows, `[N, F]` float32, for models that take vectors."""
-        return np.asarray(self.prepare(x, inputs), np.float32).reshape(len(x), -1)
+        """Examples as vectors, `[N, F]` float32; see `featurise`."""
+        make = self.prepare if self.featurise is None else self.featurise
+        return np.asarray(make(x, inputs), np.float32).reshape(len(x), -1)
 
 
 image = Kind(

@@ -166,8 +166,8 @@ def check_folds(pool: base.Examples, labelled: np.ndarray, validation: float) ->
         ['use a larger train_size'] if len(labelled) < len(pool.y) else ['add examples of it or leave it out']
     )
     raise ValueError(
-        f'class {pool.classes[rarest]} has {counts[rarest]} labelled examples, fewer than the {folds} folds of '
-        f'validation={validation:g}: {", or ".join(ways)}'
+        f'class {pool.classes[rarest]} has {counts[rarest]} labelled examples, fewer than the {folds} folds '
+        f'of validation={validation:g}: {", or ".join(ways)}'
     )
 
 

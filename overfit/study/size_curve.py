@@ -46,8 +46,8 @@ def fit_power_law(sizes: Sequence[float], errors: np.ndarray) -> PowerLaw:
     Raises:
         ValueError: fewer than 2 sizes, or errors of which none is positive.
 
-    Hestness et al., "Deep learning scaling is predictable, empirically", arXiv:1712.00409, section 3; Viering
-    and Loog, "The shape of learning curves: a review", IEEE TPAMI 2023.
+    Reference: Hestness et al., "Deep learning scaling is predictable, empirically", arXiv:1712.00409, section
+    3; Viering and Loog, "The shape of learning curves: a review", IEEE TPAMI 2023.
     """
     x, errors = np.log(np.asarray(sizes, np.float64)), np.asarray(errors, np.float64)
     chex.assert_rank(x, 1)
@@ -79,7 +79,8 @@ def fit_power_law(sizes: Sequence[float], errors: np.ndarray) -> PowerLaw:
 def _falling(values: np.ndarray) -> np.ndarray:
     """Least-squares non-increasing fit along the last axis: `min_{a <= j} max_{b >= j} mean(values[a..b])`.
 
-    Barlow, Bartholomew, Bremner and Brunk, "Statistical Inference under Order Restrictions", 1972, eq. 1.9.
+    Reference: Barlow, Bartholomew, Bremner and Brunk, "Statistical Inference under Order Restrictions", 1972,
+    eq. 1.9.
     """
     k = values.shape[-1]
     total = np.concatenate([np.zeros_like(values[:, :1]), values.cumsum(-1)], -1)
@@ -152,8 +153,8 @@ def labels_worth(
     Raises:
         ValueError: fewer than 2 sizes or replicates, sizes that do not increase or that lack `train_size`.
 
-    Curve: the papers of `fit_power_law`; draws: Efron and Tibshirani, "An Introduction to the Bootstrap",
-    1993, section 6.5.
+    Reference: for the curve, the papers of `fit_power_law`; draws: Efron and Tibshirani, "An Introduction to
+    the Bootstrap", 1993, section 6.5.
     """
     curve_wrong, arm_wrong = np.asarray(curve_wrong), np.asarray(arm_wrong)
     chex.assert_rank([curve_wrong, arm_wrong], [3, 2])

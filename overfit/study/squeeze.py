@@ -64,7 +64,7 @@ def run(
             [decided.squeezed], pool, holdout, design.plan.protocol, progress=advance
         )
         model = train_final(decided.squeezed, design, study.splits, advance)
-    probabilities = model.predict_proba(holdout.x)
+    probabilities = measure.average(model.recipe, model.nets, holdout.x, len(model.nets))[0]
     wrong = holdout.wrong(probabilities.argmax(-1))
     results = results._replace(
         squeezed=ledger.row(decided.squeezed, squeezed),

@@ -70,8 +70,9 @@ def crossed_variance(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.nda
     Raises:
         ValueError: fewer than 2 replicates or test examples.
 
-    Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 2007; Cameron, Gelbach and Miller, "Robust
-    inference with multiway clustering", Journal of Business & Economic Statistics 2011, section 2.
+    Reference: Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 2007; Cameron, Gelbach and
+    Miller, "Robust inference with multiway clustering", Journal of Business & Economic Statistics 2011,
+    section 2.
     """
     chex.assert_rank(values, 3)
     values = np.asarray(values, np.float64)
@@ -138,8 +139,8 @@ def interval(wrong: np.ndarray) -> Interval:
     Raises:
         ValueError: fewer than 2 replicates or test examples.
 
-    Wilson, "Probable inference", JASA 1927; effective sample size: Korn and Graubard, "Confidence intervals
-    for proportions with small expected number of positive counts", Survey Methodology 1998.
+    Reference: Wilson, "Probable inference", JASA 1927; effective sample size: Korn and Graubard, "Confidence
+    intervals for proportions with small expected number of positive counts", Survey Methodology 1998.
     """
     wrong = _wrong(wrong)
     mean, variance, freedom = _mean_and_variance(wrong)
@@ -198,7 +199,8 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
     Returns:
         `[A]`, in the order given; NaN stays NaN and is not counted in m.
 
-    Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 1979.
+    Reference: Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of
+    Statistics 1979.
     """
     p_values = np.asarray(p_values, np.float64)
     chex.assert_rank(p_values, 1)
@@ -236,7 +238,7 @@ def search_optimism(validation_errors: Sequence[float], wrong: np.ndarray, valid
     Returns:
         Interval in percentage points, `n` = A; positive where the search was optimistic.
 
-    Cawley and Talbot, "On over-fitting in model selection", JMLR 2010, section 5.
+    Reference: Cawley and Talbot, "On over-fitting in model selection", JMLR 2010, section 5.
     """
     errors = np.asarray(validation_errors, np.float64) / 100
     chex.assert_rank(errors, 1)

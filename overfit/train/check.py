@@ -99,8 +99,8 @@ def _check_model(model, example, classes):
         jax.eval_shape(train, variables, example, keys.key(0))
     except Exception as error:
         raise ValueError(
-            f'the model {name} cannot be called as model(x, train=..., dropout=..., input_dropout=...) with x '
-            f'of shape {example.shape} and type {example.dtype}: {_first_line(error)}'
+            f'the model {name} cannot be called as model(x, train=..., dropout=..., input_dropout=...) with '
+            f'x of shape {example.shape} and type {example.dtype}: {_first_line(error)}'
         ) from error
     if not isinstance(made, base.Outputs):
         raise ValueError(

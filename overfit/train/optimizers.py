@@ -207,8 +207,8 @@ def adamw(
     Returns:
         The transformation.
 
-    Reference: Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1;
-    Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019, algorithm 2.
+    Reference: Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1; Loshchilov
+    and Hutter, "Decoupled weight decay regularization", ICLR 2019, algorithm 2.
 
     >>> params = {'kernel': jnp.array([1.0]), 'bias': jnp.array([1.0])}
     >>> transformation = adamw(0.5, momentum=0.9, weight_decay=0.5)

@@ -41,8 +41,8 @@ def cosine(progress: float | jax.Array, strength: base.Number) -> jax.Array:
     Returns:
         Scalar in [0, 1].
 
-    Reference: Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017,
-    eq. 5, without restarts.
+    Reference: Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017, eq.
+    5, without restarts.
 
     >>> [round(float(cosine(progress, 1.0)), 2) for progress in (0.0, 0.5, 1.0)]
     [1.0, 0.5, 0.0]

@@ -104,7 +104,7 @@ def given(variables: base.Variables, *, rest: base.Start = own, inputs=None) -> 
         raise ValueError(
             "variables is no tree with 'params' at its top: give {'params': net.variables['params']}"
         )
-    return base.Start(_with_rest(rest.draw), base.Given(variables), inputs, f'given, else {rest.name}')
+    return base.Start(_with_rest(rest.draw), base.Given(variables, inputs), f'given, else {rest.name}')
 
 
 @functools.cache

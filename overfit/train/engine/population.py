@@ -142,8 +142,8 @@ def train(
             data = parallel.replicate((examples.x, examples.y), where.devices)
         inputs = [
             measured(np.asarray(m.train, np.int64).tobytes())
-            if m.recipe.start.inputs is None
-            else m.recipe.start.inputs
+            if m.recipe.start.given is None or m.recipe.start.given.inputs is None
+            else m.recipe.start.given.inputs
             for m in group
         ]
         _check(recipe, group, examples, inputs[0])
@@ -189,7 +189,8 @@ def _check(recipe, group, examples, inputs):
     if prepare is not wanted:
         raise ValueError(
             f'the recipe prepares its inputs with {prepare.__name__}, but the examples are of the kind '
-            f'{examples.kind.name}, which {wanted.__name__} prepares: give the recipe prepare={wanted.__name__}'
+            f'{examples.kind.name}, which {wanted.__name__} prepares: give the recipe '
+            f'prepare={wanted.__name__}'
         )
     example = step.example_of(examples.x, inputs, recipe)
     for start in {member.recipe.start for member in group}:
