@@ -68,7 +68,7 @@ def measure_parts(name: str, repeats: int) -> dict[str, list[float]]:
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     jax_columns.configure(1)
     workload = workloads.make(name)
-    width = layout.choose(workload.recipe, workload.examples, workload.members).width
+    width = layout.choose(workload.recipe, workload.examples, members=workload.members).width
     steps = max(20, round(FLOPS / (width * workload.flops_per_step)))
     timers = {
         'step': step_timer(workload, width, steps),
