@@ -237,7 +237,7 @@ def run(study, workdir: pathlib.Path) -> None:
         outcome = study_lib.run(
             study, progress, about=about, keep=lambda results: page.write_json(results, partial)
         )
-    results = outcome.results
+    results = outcome.results._replace(best=outcome.results.best._replace(path='best'))
     print('\n' + wording.table(results), flush=True)  # first of all: what fails from here on costs no table
     page.write_json(results, workdir / 'results.json')
     note = {

@@ -42,7 +42,7 @@ class Technique(NamedTuple):
 
     @property
     def judged_by_validation(self) -> bool:
-        """Whether held-out examples can say if it helps: there are some, and one net keeps its best weights."""
+        """Whether held-out examples can say if it helps: one net, with its best weights."""
         return self.nets == 1 and not self.refit and self.restore_best
 
 

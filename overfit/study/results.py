@@ -119,7 +119,7 @@ class SizePoint(NamedTuple):
 
 
 class Best(NamedTuple):
-    """The saved model, ready to use.
+    """The best model, ready to use.
 
     Attributes:
         path: its folder, relative to that of the results; `None`: it was not saved.
@@ -178,7 +178,7 @@ class Results(NamedTuple):
         search_optimism: test error of the winners minus their validation error, percentage points; `None`:
             no arm was measured as it was searched.
         squeezed: the chosen combination; `None`: not measured yet.
-        best: the saved model; `None`: not trained yet.
+        best: the best model; `None`: not trained yet.
         references: models of other libraries; `None`: not measured yet.
     """
 
