@@ -3,23 +3,17 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import jax
 import numpy as np
 
 from overfit import base
+from overfit.study import costs as costs_lib
 from overfit.study import race
 from overfit.study.arms import Arm
 from overfit.study.protocol import Protocol
-from overfit.train.engine import layout, population
+from overfit.train.engine import population
 
-# Measured on a core with AVX-512; only the plan's estimate hangs on them, never a result.
-FLOPS_PER_DEVICE = 75e9  # of a net's step
-STEP_OVERHEAD = 10e-6  # seconds a step
-AUGMENT_PER_VALUE = 4e-9  # seconds for an augmentation and a number of the input
-COMPILE, COMPILE_CONVOLUTIONS, COMPILE_REST = 1.5, 3.5, 8.0  # seconds a program; for all that is no training
 REFERENCE, MOST_REFERENCES = 0.4, 30.0  # seconds a replicate of 200 examples of 64 numbers; in all
-RUNTIME_MEGABYTES = 500  # of Python, JAX and compiled programs
-COPIES = 8  # of all weights of a lane: weights, gradients, momenta, the best ones
+COMPILE_REST = 8.0  # seconds, of all that is no training
 
 
 class Level(NamedTuple):
@@ -124,7 +118,7 @@ def make(
         level._replace(trials=trials or level.trials, replicates=replicates or level.replicates)
         for level in levels
     ]
-    costs = _costs(arms, textbook, pool)
+    costs = costs_lib.estimate(arms, textbook, pool)
     plans = [_at(level, pool, arms, textbook, costs, train_size, validation, seed) for level in levels]
     allowed = minutes or STANDARD_MINUTES
     fitting = [p for p in plans if sum(p.seconds.values()) <= 60 * allowed]
@@ -148,38 +142,6 @@ def make(
         needed = sum(chosen.seconds.values()) / 60
         cut.append(f'even so about {needed:.1f} min are needed, more than the {allowed:g} allowed')
     return chosen._replace(cut=tuple(cut))
-
-
-class Costs(NamedTuple):
-    """What every level pays alike.
-
-    Attributes:
-        steps: seconds of a training step of a net of each arm.
-        textbook: likewise, of the combination.
-        compiling: seconds, of the programs of all arms.
-        compiling_textbook: seconds, of the combination's.
-        programs: of all arms.
-        megabytes: of memory.
-    """
-
-    steps: tuple[float, ...]
-    textbook: float
-    compiling: float
-    compiling_textbook: float
-    programs: int
-    megabytes: float
-
-
-def _costs(arms, textbook, pool):
-    structures = {population.structure(arm.recipe) for arm in arms}
-    return Costs(
-        tuple(_seconds_a_step(arm.recipe, pool) for arm in arms),
-        _seconds_a_step(textbook.recipe, pool),
-        sum(_compiling(recipe, pool) for recipe in structures),
-        _compiling(textbook.recipe, pool),
-        len(structures),
-        _megabytes(structures, pool),
-    )
 
 
 class Work(NamedTuple):
@@ -293,23 +255,3 @@ def _work(level, protocol, arms, textbook, costs, sizes):
         ),
         'final': of(final, refitted * final, refitted * combined * final),
     }
-
-
-def _compiling(recipe, pool):
-    example = layout.example_of(recipe, pool)
-    return COMPILE_CONVOLUTIONS if layout.reuses_weights(recipe.model, example) else COMPILE
-
-
-def _megabytes(recipes, pool):
-    places = [
-        (layout.choose(r, pool), layout.weights_of(r.model, layout.example_of(r, pool))) for r in recipes
-    ]
-    weights = max(COPIES * 4 * count * np.prod(place) for place, count in places)
-    return float(RUNTIME_MEGABYTES + (weights + pool.x.nbytes * len(jax.local_devices())) / 2**20)
-
-
-def _seconds_a_step(recipe, pool):
-    devices = len(jax.local_devices())
-    flops = 3 * recipe.batch_size * layout.forward_flops(recipe.model, layout.example_of(recipe, pool))
-    augmenting = AUGMENT_PER_VALUE * np.prod(pool.x.shape[1:]) * recipe.batch_size * len(recipe.augment)
-    return (flops / FLOPS_PER_DEVICE + STEP_OVERHEAD + augmenting) / devices

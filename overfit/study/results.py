@@ -10,6 +10,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from overfit.data import kinds
 from overfit.study import records
 from overfit.study.stats import Interval
 
@@ -227,7 +228,8 @@ def from_json(value: Mapping[str, Any]) -> Results:
         ValueError: a key that is missing or unknown, or a value of another type; the message says which.
     """
     if isinstance(value, Mapping) and isinstance(value.get('data'), Mapping) and 'noun' not in value['data']:
-        noun = 'images' if value['data'].get('kind') == 'image' else 'examples'
+        known = kinds.KINDS.get(str(value['data'].get('kind')))
+        noun = 'examples' if known is None else known.noun
         value = {**value, 'data': {**value['data'], 'noun': noun}}
     return records.typed(Results, value, 'results')
 
