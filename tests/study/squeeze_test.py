@@ -197,6 +197,14 @@ class RunTest(chex.TestCase):
         for one in self.kept:
             json.dumps(results.as_json(one))
 
+    def test_an_interrupt_during_the_references_costs_no_row(self):
+        kept = []
+        with mock.patch.object(squeeze.references, 'measure', side_effect=KeyboardInterrupt):
+            with self.assertRaises(KeyboardInterrupt):
+                run(keep=kept.append)
+        self.assertEqual(kept[-1]._replace(seconds=None), self.kept[-1]._replace(seconds=None))
+        self.assertIsNotNone(kept[-1].best)
+
     def test_again_it_finds_the_same(self):
         again = run()
         self.assertEqual(again.results._replace(seconds=None), self.results._replace(seconds=None))
