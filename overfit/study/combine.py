@@ -49,6 +49,7 @@ class Move(NamedTuple):
 
     @property
     def technique(self) -> Technique:
+        """What is added or left out."""
         return self.single.arm.techniques[0]
 
 
