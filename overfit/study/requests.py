@@ -7,7 +7,7 @@ import numpy as np
 
 from overfit import base
 from overfit.data import splits as splits_lib
-from overfit.study import baselines
+from overfit.study import baselines, spaces
 from overfit.study import plan as plan_lib
 from overfit.study import techniques as known
 from overfit.study.arms import Arm, Baseline, Technique, arm_of
@@ -105,6 +105,8 @@ def prepare(splits: splits_lib.Splits, request: Request) -> Study:
         )
     baseline = request.baseline or baselines.baseline(baselines.mlp(len(pool.classes)), pool.kind)
     chosen = _techniques(request.techniques, baseline, pool.kind)
+    for one in (baseline, *chosen):
+        spaces.check(one.space, one.label)
     arms = tuple(arm_of(one, baseline) for one in [(), *[(technique,) for technique in chosen]])
     labelled = splits_lib.subset(pool.y, size, seed=request.seed)
     check_folds(pool, labelled, request.validation)

@@ -1,8 +1,14 @@
 """Combining: on validation alone, never worse than its parts, one technique of a kind."""
 
+from unittest import mock
+
 import chex
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
 
 from overfit import base
+from overfit.objectives import losses
 from overfit.study import combine, search, spaces, techniques
 from overfit.study.arms import Technique, arm_of
 from tests.study import tiny
@@ -79,6 +85,17 @@ class CombineTest(chex.TestCase):
         best = [one._replace(fold_scores=(-2.0, -2.0)) for one in unjudged]
         self.assertEqual(self.combine(combine.Effort(2, 1), [], tuned=[plain, *best]), plain)
 
+    def test_what_does_not_go_together_is_not_combined(self):
+        """Two layers more cannot be had by a stranger's model, however well both did alone."""
+        plain = self.tuned[0]
+        good = [tuned(one, learning_rate=0.1, steps=40.0) for one in (OTHER_MODEL, techniques.deeper)]
+        good = [one._replace(fold_scores=(score, score)) for one, score in zip(good, (-2, -1), strict=True)]
+        with mock.patch.object(search, 'evaluate', side_effect=AssertionError('it is tried')):
+            found = self.combine(
+                combine.Effort(3, 2), [], tuned=[plain, *good], textbook=[OTHER_MODEL, techniques.deeper]
+            )
+        self.assertEqual(found, good[0])
+
     def test_without_a_textbook_it_starts_from_the_best_single_technique(self):
         told = []
         found = self.combine(combine.Effort(0, 1), told, textbook=())
@@ -94,6 +111,57 @@ ADAMW = techniques.adamw
 def tuned(technique, **numbers):
     arm = arm_of((technique,), tiny.BASELINE)
     return search.Tuned(arm, base.Hyper.of(**numbers), (0.1, 0.1), 0.1, 20, 2, 100, 0)
+
+
+class Foreign(nn.Module):
+    """A stranger's model."""
+
+    @nn.compact
+    def __call__(self, x, *, train, dropout=None, input_dropout=None):
+        return base.Outputs(x, nn.Dense(3)(x))
+
+
+def own_loss(key, state, outputs, batch, hyper, axis_name):
+    return losses.cross_entropy(jax.nn.log_softmax(outputs.logits), batch.y), state
+
+
+def halves(key, batch, hyper, inputs):
+    first, second = batch.x.reshape(2, -1, *batch.x.shape[1:])
+    return batch._replace(x=jnp.concatenate([first, second + 0.1]))
+
+
+OTHER_MODEL = Technique('another model', change=lambda recipe: recipe._replace(model=Foreign()))
+OTHER_LOSS = Technique(
+    'another loss', change=lambda recipe: recipe._replace(loss=base.Loss(lambda *_: (), own_loss))
+)
+
+
+class GoTogetherTest(chex.TestCase):
+    def go(self, *chosen):
+        found = combine.go_together(chosen, tiny.BASELINE, tiny.POOL)
+        self.assertEqual(combine.go_together(chosen[::-1], tiny.BASELINE, tiny.POOL), found)
+        return found
+
+    def test_techniques_of_the_package_do(self):
+        self.assertTrue(self.go())
+        self.assertTrue(self.go(techniques.deeper, techniques.batch_norm, ADAMW, techniques.dropout))
+        self.assertTrue(self.go(techniques.center, techniques.label_smoothing))
+
+    def test_what_changes_our_model_does_not_go_with_another(self):
+        self.assertFalse(self.go(OTHER_MODEL, techniques.deeper))
+        self.assertFalse(self.go(OTHER_MODEL, techniques.dropout, techniques.batch_norm))
+        self.assertTrue(self.go(OTHER_MODEL, techniques.l2, techniques.glorot))
+
+    def test_label_smoothing_does_not_go_with_a_loss_that_does_not_know_it(self):
+        self.assertFalse(self.go(OTHER_LOSS, techniques.label_smoothing))
+        self.assertTrue(self.go(OTHER_LOSS, techniques.l2))
+
+    def test_what_cannot_train_together_does_not(self):
+        pairs = Technique('pairs', change=lambda recipe: recipe._replace(augment=(*recipe.augment, halves)))
+        odd = Technique('batch of 7', change=lambda recipe: recipe._replace(batch_size=7))
+        self.assertTrue(self.go(pairs))
+        self.assertTrue(self.go(odd))
+        self.assertFalse(self.go(pairs, odd))
 
 
 class SettingsTest(chex.TestCase):
@@ -137,9 +205,12 @@ class SettingsTest(chex.TestCase):
 
     def test_a_combination_without_a_learning_rate(self):
         incumbent = base.Hyper.of(steps=40.0, l2=0.01)
-        candidate = tuned(techniques.dropout, steps=40.0, dropout=0.25)
-        for one in combine.settings_with(incumbent, candidate, 0, 3):
-            self.assertIsNone(one.learning_rate)
+        for own_rate in (False, True):
+            technique = techniques.dropout._replace(own_rate=own_rate)
+            candidate = tuned(technique, steps=40.0, dropout=0.25)
+            candidate = candidate._replace(hyper=base.Hyper.of(steps=40.0, dropout=0.25))
+            for one in combine.settings_with(incumbent, candidate, 0, 3):
+                self.assertIsNone(one.learning_rate)
 
     def test_the_textbook_begins_in_the_middle_of_its_ranges(self):
         chosen = (techniques.dropout, techniques.cosine, techniques.weight_decay)

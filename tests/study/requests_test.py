@@ -72,6 +72,34 @@ class RefusedTest(chex.TestCase):
             {'techniques': [techniques.l2, own._replace(label='L2 penalty')]},
             'two techniques have the label "L2 penalty": give each its own',
         ),
+        (
+            {'techniques': [Technique('none', change=lambda recipe: None)]},
+            'the technique "none" changes a recipe into a NoneType: let its change return a base.Recipe',
+        ),
+        (
+            {'techniques': [Technique('broken', change=lambda recipe: recipe.model.depth)]},
+            'the technique "broken" cannot change a recipe with the model MLP: AttributeError',
+        ),
+        (
+            {'techniques': [Technique('from 0', space={'l2': spaces.Range(0.0, 1.0, 'log')})]},
+            '"from 0" has l2=Range(low=0.0, high=1.0, scale=.*): a Range needs low < high, and low > 0 on a',
+        ),
+        (
+            {'techniques': [Technique('back', space={'l2': spaces.Range(1.0, 0.1, 'linear')})]},
+            'a Range needs low < high',
+        ),
+        (
+            {'techniques': [Technique('scale', space={'l2': spaces.Range(0.1, 1.0, 'lin')})]},
+            "the scale of a Range is 'log' or 'linear'",
+        ),
+        (
+            {'techniques': [Technique('pair', space={'l2': (0.1, 1.0)})]},
+            '"pair" has l2=(0.1, 1.0): give a finite number, or an overfit.Range to be searched',
+        ),
+        (
+            {'baseline': Baseline(problems.recipe(), {'learning_rate': float('nan')})},
+            '"tuned baseline" has learning_rate=nan: give a finite number',
+        ),
         ({'techniques': [own]}, "the number ring is given, but no loss, .* reads hyper.own['ring']"),
         ({'techniques': [augmented(halved)]}, 'the augmentation halved makes inputs [16, 4] and labels [16]'),
         (
