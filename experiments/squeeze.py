@@ -5,7 +5,7 @@
     python -m experiments.squeeze --data=table.csv --label=species --train_size=200
 
 Without flags: the built-in digits with 200 labels, 2 to 3 minutes on 2 cores. Writes `results.json`,
-`page.html` and the model `best/` into `--workdir`; `overfit.load('<workdir>/best').predict(x)` uses it.
+`report.html` and the model `best/` into `--workdir`; `overfit.load('<workdir>/best').predict(x)` uses it.
 """
 
 import contextlib
@@ -116,7 +116,7 @@ def prepared():
         image_size=IMAGE_SIZE.value,
         minutes=BUDGET_MINUTES.value,
     )
-    print(load.describe(splits), flush=True)
+    print(as_flags(load.describe(splits)), flush=True)
     size = TRAIN_SIZE.value
     if size is None and (DATA.value == 'digits' or not pathlib.Path(DATA.value).expanduser().exists()):
         size = min(STOCK_TRAIN_SIZE, len(splits.train.y))
@@ -132,7 +132,7 @@ def prepared():
         seed=SEED.value,
     )
     study = requests.prepare(splits, request)
-    print(requests.describe(study), flush=True)
+    print(as_flags(requests.describe(study)), flush=True)
     return study
 
 
@@ -212,12 +212,25 @@ def words():
     }
 
 
+# The flag for each argument that the library's messages name, as `name=value`; in two words also without `=`.
+FLAGS_OF = {
+    'data': 'data',
+    'label': 'label',
+    'image_size': 'image_size',
+    'train_size': 'train_size',
+    'validation': 'validation',
+    'techniques': 'techniques',
+    'model': 'model',
+    'trials': 'trials',
+    'replicates': 'seeds',
+    'minutes': 'budget_minutes',
+}
+
+
 def as_flags(message: str) -> str:
-    """A message of the library, which names arguments as `name=`, in words of the command line."""
-    names = '|'.join(
-        ['train_size', 'validation', 'techniques', 'trials', 'data', 'label', 'image_size', 'model']
-    )
-    return re.sub(rf'(?<![\w-])({names})=', r'--\1=', message)
+    """A message of the library in words of the command line: flags in place of arguments."""
+    names = '|'.join(name if '_' in name else f'{name}(?==)' for name in FLAGS_OF)
+    return re.sub(rf'(?<![\w./=-])({names})(?!\w)', lambda match: f'--{FLAGS_OF[match[1]]}', message)
 
 
 def run(study, workdir: pathlib.Path) -> None:
@@ -237,7 +250,7 @@ def run(study, workdir: pathlib.Path) -> None:
         outcome = study_lib.run(
             study, progress, about=about, keep=lambda results: page.write_json(results, partial)
         )
-    results = outcome.results
+    results = outcome.results._replace(best=outcome.results.best._replace(path='best'))
     print('\n' + wording.table(results), flush=True)  # first of all: what fails from here on costs no table
     page.write_json(results, workdir / 'results.json')
     note = {

@@ -56,9 +56,10 @@ class Result(NamedTuple):
         """Writes `results.json`, `report.html` and the model (`best/`) into a folder, made if missing."""
         folder = pathlib.Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        page.write_json(self.results, folder / 'results.json')
         self.model.save(folder / 'best')
-        self.report(folder / 'report.html')
+        found = self.results._replace(best=self.results.best._replace(path='best'))
+        page.write_json(found, folder / 'results.json')
+        page.write_html(found, self.material, folder / 'report.html')
 
     def __repr__(self) -> str:
         return self.table

@@ -1,4 +1,4 @@
-"""Public functions of the rooms below the study: their types, docstrings, order of arguments and shapes."""
+"""Public functions: their types and docstrings; below the study also order of arguments and shapes."""
 
 import importlib
 import inspect
@@ -18,15 +18,16 @@ from overfit.objectives import losses, penalties
 
 ROOT = pathlib.Path(__file__).parents[1]
 ROOMS = ('nn', 'objectives', 'data', 'train')
+ABOVE = ('study', 'report', 'door.py')  # there arguments are studies and results rather than arrays
 KEY, DATA, NUMBER = range(3)
 # Options that may be given by position, with the reason.
 BY_POSITION = {
-    'overfit.data.load.from_arrays.x_test': 'the second half of two pairs, x, y, x_test, y_test',
-    'overfit.data.load.from_arrays.y_test': 'likewise',
     'overfit.train.step.train_step.axis_name': 'the last, as in pmean',
     'overfit.train.step.error_rate.axis_name': 'likewise',
     'overfit.train.step.evaluated.batch_at': 'goes with the state and its recipe',
     'overfit.nn.initializers.*.dtype': 'flax calls initializers as (key, shape, dtype)',
+    'overfit.data.load.from_arrays.x_test': 'x, y, x_test and y_test in the order of all who split data',
+    'overfit.data.load.from_arrays.y_test': 'likewise',
     'overfit.objectives.losses.batch_mean.axis_name': 'the last of three that belong together, as in pmean',
 }
 # A parameter of such a name is a number that a setting could hold, whatever its annotation says.
@@ -34,10 +35,11 @@ NUMBERS = {'learning_rate', 'rate', 'strength', 'bound', 'patience', 'log2_scale
 ARRAYS = (jax.Array, np.ndarray, base.Array, base.Params, base.Batch, base.Outputs, base.State, base.Examples)
 
 
-def modules():
-    """Dotted names of the modules of `ROOMS`, found without importing any."""
-    for room in ROOMS:
-        for path in sorted((ROOT / 'overfit' / room).rglob('*.py')):
+def modules(rooms):
+    """Dotted names of the modules of rooms, found without importing any."""
+    for room in rooms:
+        place = ROOT / 'overfit' / room
+        for path in sorted(place.rglob('*.py')) or [place]:
             if path.name != '__init__.py':
                 yield '.'.join(path.relative_to(ROOT).with_suffix('').parts)
 
@@ -74,7 +76,21 @@ def place(name, annotation):
     return DATA if {annotation, *typing.get_args(annotation)} & set(ARRAYS) else None
 
 
-MODULES = [(name.removeprefix('overfit.'), name) for name in modules()]
+def methods_of(name):
+    """Public classes that a module defines, and their public methods and properties, by name."""
+    module = importlib.import_module(name)
+    for attribute, value in vars(module).items():
+        if attribute.startswith('_') or not inspect.isclass(value) or value.__module__ != name:
+            continue
+        yield f'{name}.{attribute}', value
+        for method, found in vars(value).items():
+            found = getattr(found, 'fget', None) or inspect.unwrap(getattr(found, '__func__', found))
+            if not method.startswith('_') and inspect.isfunction(found) and found.__module__ == name:
+                yield f'{name}.{attribute}.{method}', found
+
+
+MODULES = [(name.removeprefix('overfit.'), name) for name in modules(ROOMS)]
+ALL = MODULES + [(name.removeprefix('overfit.'), name) for name in modules(ABOVE)]
 
 
 class SignatureTest(chex.TestCase):
@@ -87,6 +103,9 @@ class SignatureTest(chex.TestCase):
         self.assertIn('overfit.nn.activations.maxout', found)
         self.assertNotIn('overfit.nn.activations.relu', found)
         self.assertEqual({name.split('.')[1] for _, name in MODULES}, set(ROOMS))
+        self.assertEqual({name.split('.')[1] for _, name in ALL}, {*ROOMS, 'study', 'report', 'door'})
+        self.assertIn('overfit.door.squeeze', dict(functions_of('overfit.door')))
+        self.assertIn('overfit.door.Result.table', dict(methods_of('overfit.door')))
         for name in BY_POSITION:
             module, function, parameter = name.rsplit('.', 2)
             some = [f for n, f in functions_of(module) if function in ('*', n.rpartition('.')[2])]
@@ -94,17 +113,19 @@ class SignatureTest(chex.TestCase):
             for f in some:
                 self.assertIsNot(inspect.signature(f).parameters[parameter].default, inspect.Parameter.empty)
 
-    @parameterized.named_parameters(*MODULES)
+    @parameterized.named_parameters(*ALL)
     def test_types_are_given_in_(self, module):
-        for name, function in functions_of(module):
+        for name, function in [*functions_of(module), *methods_of(module)]:
+            if inspect.isclass(function):
+                continue
             hints = typing.get_type_hints(function)
-            without = {p.name for p in parameters_of(function)} | {'return'}
+            without = {p.name for p in parameters_of(function)} - {'self', 'cls'} | {'return'}
             self.assertEqual(without - set(hints), set(), name)
 
-    @parameterized.named_parameters(*MODULES)
+    @parameterized.named_parameters(*ALL)
     def test_docstrings_begin_with_a_sentence_in_(self, module):
         self.assertTrue(importlib.import_module(module).__doc__, module)
-        for name, function in functions_of(module):
+        for name, function in [*functions_of(module), *methods_of(module)]:
             first = (function.__doc__ or '').strip().split('\n')[0]
             self.assertTrue(first.endswith('.') and len(first) > 10, f'{name}: {first!r}')
 

@@ -42,7 +42,7 @@ class Technique(NamedTuple):
 
     @property
     def judged_by_validation(self) -> bool:
-        """Whether held-out examples can say if it helps: some are held out, and one net's best weights kept."""
+        """Whether held-out examples can say if it helps: one net, with its best weights."""
         return self.nets == 1 and not self.refit and self.restore_best
 
 
@@ -100,10 +100,13 @@ def arm_of(techniques: Sequence[Technique], baseline: Baseline) -> Arm:
 
     Returns:
         The arm.
+
+    Raises:
+        ValueError: a technique cannot change the recipe that it is given.
     """
     recipe, space = baseline.recipe, dict(baseline.space)
     for technique in sorted(techniques, key=lambda t: (t.order, t.label)):
-        recipe = technique.change(recipe)
+        recipe = _changed(technique, recipe)
     for technique in techniques:
         space |= technique.space
     return Arm(
@@ -116,3 +119,19 @@ def arm_of(techniques: Sequence[Technique], baseline: Baseline) -> Arm:
         restore_best=all(t.restore_best for t in techniques),
         stretch=max([t.stretch for t in techniques], default=1.0),
     )
+
+
+def _changed(technique, recipe):
+    try:
+        changed = technique.change(recipe)
+    except Exception as error:
+        raise ValueError(
+            f'the technique "{technique.label}" cannot change a recipe with the model '
+            f'{type(recipe.model).__name__}: {type(error).__name__}: {error}'
+        ) from error
+    if not isinstance(changed, base.Recipe):
+        raise ValueError(
+            f'the technique "{technique.label}" changes a recipe into a {type(changed).__name__}: let its '
+            'change return a base.Recipe'
+        )
+    return changed

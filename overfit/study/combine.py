@@ -9,6 +9,7 @@ from overfit import base
 from overfit.study import baselines, search, spaces
 from overfit.study.arms import Baseline, Technique, arm_of
 from overfit.study.protocol import Protocol
+from overfit.train import check
 
 # Numbers that cost a program next to nothing where they are 0: while combining they are always present,
 # so that what is tried next seldom needs another compilation.
@@ -49,6 +50,7 @@ class Move(NamedTuple):
 
     @property
     def technique(self) -> Technique:
+        """What is added or left out."""
         return self.single.arm.techniques[0]
 
 
@@ -99,7 +101,7 @@ def combine(
     best = min([plain, *singles], key=lambda t: t.score)
     combined = False
     textbook = [technique for technique in textbook if technique in known]
-    if len(textbook) > 1:
+    if len(textbook) > 1 and go_together(textbook, baseline, pool):
         settings = textbook_settings(textbook, baseline, protocol, 2 * effort.trials)
         found = attempt(textbook, settings, best)
         tell(f'{best.arm.label}: validation error {percent(best)}, the best single technique')
@@ -114,13 +116,15 @@ def combine(
             break
         if move.add and best.arm.excludes(move.technique):
             continue
-        tries -= 1
         if move.add:
             techniques = (*best.arm.techniques, move.technique)
             settings = settings_with(best.hyper, move.single, protocol.seed, effort.trials)
         else:
             techniques = tuple(t for t in best.arm.techniques if t != move.technique)
             settings = settings_without(best.hyper, move.single, plain, protocol.seed, effort.trials)
+        if not go_together(techniques, baseline, pool):
+            continue
+        tries -= 1
         found = attempt(techniques, settings, best)
         better = beats(found, best)
         tell(
@@ -132,6 +136,29 @@ def combine(
     if not combined:
         return best
     return best._replace(trials=sum(t.trials for t in spent), member_steps=sum(t.member_steps for t in spent))
+
+
+def go_together(techniques: Sequence[Technique], baseline: Baseline, pool: base.Examples) -> bool:
+    """Whether every technique applies to the baseline with all the others, and the whole can train.
+
+    A technique of two layers more says nothing of a stranger's model, label smoothing nothing of a loss that
+    does not know it: their names would stand in the combination's row for nothing.
+
+    Args:
+        techniques: of a combination.
+        baseline: what they are added to.
+        pool: labelled examples.
+    """
+    try:
+        for technique in techniques:
+            others = arm_of([t for t in techniques if t != technique], baseline)
+            if not technique.applies(others.recipe, pool.kind):
+                return False
+        together = arm_of(techniques, baseline)
+        check.recipes([(together.recipe, together.space)], pool)
+    except ValueError:
+        return False
+    return True
 
 
 def moves(
@@ -196,7 +223,7 @@ def settings_with(incumbent: base.Hyper, candidate: search.Tuned, seed: int, cou
     ranges = {name: r for name, r in candidate.arm.space.items() if name != 'learning_rate'}
     drawn = spaces.trials(_near(incumbent) | ranges, max(1, count), seed=seed)
     drawn = [both.with_numbers(**values) for values in drawn]
-    if candidate.arm.techniques[0].own_rate:
+    if candidate.arm.techniques[0].own_rate and 'learning_rate' in own:
         return [both.with_numbers(learning_rate=own['learning_rate']), both, *drawn][:count]
     return [both, *drawn][:count]
 

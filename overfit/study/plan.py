@@ -3,23 +3,17 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import jax
 import numpy as np
 
 from overfit import base
+from overfit.study import costs as costs_lib
 from overfit.study import race
 from overfit.study.arms import Arm
 from overfit.study.protocol import Protocol
-from overfit.train.engine import layout, population
+from overfit.train.engine import population
 
-# Measured on a core with AVX-512; only the plan's estimate hangs on them, never a result.
-FLOPS_PER_DEVICE = 75e9  # of a net's step
-STEP_OVERHEAD = 10e-6  # seconds a step
-AUGMENT_PER_VALUE = 4e-9  # seconds for an augmentation and a number of the input
-COMPILE, COMPILE_CONVOLUTIONS, COMPILE_REST = 1.5, 3.5, 8.0  # seconds a program; for all that is no training
 REFERENCE, MOST_REFERENCES = 0.4, 30.0  # seconds a replicate of 200 examples of 64 numbers; in all
-RUNTIME_MEGABYTES = 500  # of Python, JAX and compiled programs
-COPIES = 8  # of all weights of a lane: weights, gradients, momenta, the best ones
+COMPILE_REST = 8.0  # seconds, of all that is no training
 
 
 class Level(NamedTuple):
@@ -27,7 +21,7 @@ class Level(NamedTuple):
 
     Attributes:
         trials: settings an arm.
-        folds: at most so many of the folds that `--validation` makes.
+        folds: at most so many of the folds that `validation` makes.
         replicates: fresh paired replicates.
         epochs: passes over the labelled examples.
         tries: techniques tried in the combination.
@@ -124,7 +118,8 @@ def make(
         level._replace(trials=trials or level.trials, replicates=replicates or level.replicates)
         for level in levels
     ]
-    plans = [_at(level, pool, arms, textbook, train_size, validation, seed) for level in levels]
+    costs = costs_lib.estimate(arms, textbook, pool)
+    plans = [_at(level, pool, arms, textbook, costs, train_size, validation, seed) for level in levels]
     allowed = minutes or STANDARD_MINUTES
     fitting = [p for p in plans if sum(p.seconds.values()) <= 60 * allowed]
     chosen = fitting[-1] if fitting else plans[0]
@@ -153,28 +148,27 @@ class Work(NamedTuple):
     """What a phase trains.
 
     Attributes:
-        nets: of the usual number of steps, in all.
-        seconds: one step of all of them takes.
-        stretch: their steps, as a multiple of the protocol's.
+        nets: how many.
+        lengths: of all of them together, as a multiple of the protocol's steps.
+        seconds: for that many steps of each, without compiling.
     """
 
-    nets: float
+    nets: int
+    lengths: float
     seconds: float
-    stretch: float = 1.0
 
 
-def _at(level, pool, arms, textbook, train_size, validation, seed):
+def _at(level, pool, arms, textbook, costs, train_size, validation, seed):
     """The plan of one level."""
     sizes = _sizes(pool, train_size)
     protocol = _protocol(
         level, arms[0].recipe.batch_size, len(pool.classes), train_size, validation, sizes, seed
     )
-    work = _work(level, protocol, pool, arms, textbook, sizes)
-    seconds = {phase: w.seconds * w.stretch * protocol.steps for phase, w in work.items()}
-    structures = {population.structure(arm.recipe) for arm in arms}
-    seconds['tuning'] += sum(_compiling(recipe, pool) for recipe in structures)
+    work = _work(level, protocol, arms, textbook, costs, sizes)
+    seconds = {phase: w.seconds for phase, w in work.items()}
+    seconds['tuning'] += costs.compiling
     # Every second try of a combination needs another program.
-    seconds['combining'] += (1 + level.tries / 2) * _compiling(textbook.recipe, pool)
+    seconds['combining'] += (1 + level.tries / 2) * costs.compiling_textbook
     values = np.prod(pool.x.shape[1:])
     one = REFERENCE * max(0.5, train_size / 200) ** 2 * np.sqrt(values / 64)
     affordable = int(max(MOST_REFERENCES, 0.1 * sum(seconds.values())) / one)
@@ -185,11 +179,11 @@ def _at(level, pool, arms, textbook, train_size, validation, seed):
         protocol,
         level,
         sizes,
-        {phase: round(w.nets * w.stretch * protocol.steps) for phase, w in work.items()},
+        {phase: round(w.lengths * protocol.steps) for phase, w in work.items()},
         seconds,
-        round(sum(w.nets for w in work.values())),
-        len(structures),
-        _megabytes(structures, pool),
+        sum(w.nets for w in work.values()),
+        costs.programs,
+        costs.megabytes,
         compared,
         (),
     )
@@ -219,48 +213,45 @@ def _protocol(level, batch_size, classes, train_size, validation, sizes, seed):
     )
 
 
-def _work(level, protocol, pool, arms, textbook, sizes):
-    """What each phase trains: `search.search`, `combine.combine`, `measure.measure` and the final nets."""
-    costs = [arm.stretch * _seconds_a_step(arm.recipe, pool) for arm in arms]
+def _work(level, protocol, arms, textbook, costs, sizes):
+    """What each phase trains: `search.search`, `combine.combine`, `measure.measure` and the final nets.
+
+    A net that is refitted stops where validation was best, and a combination leaves out tries that are
+    behind: both are counted whole.
+    """
+
+    def of(nets, lengths, cost):
+        return Work(nets, lengths, cost * protocol.steps)
+
+    arm_costs = [arm.stretch * cost for arm, cost in zip(arms, costs.steps, strict=True)]
     # Arms that differ in the use of their labels only share their search.
     searched = {
         (arm.recipe, tuple(arm.space.items()), arm.restore_best, arm.stretch): cost
-        for arm, cost in zip(arms, costs, strict=True)
+        for arm, cost in zip(arms, arm_costs, strict=True)
     }
     race_nets = race.nets(protocol.trials, protocol.folds)
-    nets = [arm.nets for arm in arms]
-    # Of the size curve, in nets of the usual length: more labels take more steps.
-    curve = sum(max(1.0, s / protocol.train_size) for s in sizes if s != protocol.train_size)
-    one = sum(cost * count for cost, count in zip(costs, nets, strict=True)) + curve * costs[0]
-    combined = _seconds_a_step(textbook.recipe, pool)
-    tried = (level.tries + 2) * race.nets(
-        level.try_trials, protocol.folds
-    )  # the textbook's has two tries' settings
-    final = level.nets * (protocol.replicates + 1)
-    refit = textbook.stretch / (1 - protocol.validation)
+    searched_lengths = sum(stretch for *_, stretch in searched)
+    # More labels than the arms have take more steps.
+    curve = [max(1.0, s / protocol.train_size) for s in sizes if s != protocol.train_size]
+    measured = sum(cost * arm.nets for cost, arm in zip(arm_costs, arms, strict=True))
+    measured += sum(curve) * arm_costs[0]
+    measured_lengths = sum(arm.stretch * arm.nets for arm in arms) + sum(curve)
+    combined, longest = costs.textbook, max(arm.stretch for arm in (*arms, textbook))
+    # The textbook's combination has two tries' settings.
+    tried = (level.tries + 2) * race.nets(level.try_trials, protocol.folds)
+    averaged = level.nets if any(arm.nets > 1 for arm in arms) else 1
+    final = averaged * (protocol.replicates + 1)
+    refitted = longest / (1 - protocol.validation if any(arm.refit for arm in arms) else 1)
+    replicates = protocol.replicates
     return {
-        'tuning': Work(len(searched) * race_nets, sum(searched.values()) * race_nets),
-        'combining': Work(tried, combined * tried, textbook.stretch),
-        'measuring': Work((sum(nets) + curve) * protocol.replicates, one * protocol.replicates),
-        'final': Work(final, combined * final, refit),
+        'tuning': of(
+            len(searched) * race_nets, searched_lengths * race_nets, sum(searched.values()) * race_nets
+        ),
+        'combining': of(tried, longest * tried, longest * combined * tried),
+        'measuring': of(
+            (sum(arm.nets for arm in arms) + len(curve)) * replicates,
+            measured_lengths * replicates,
+            measured * replicates,
+        ),
+        'final': of(final, refitted * final, refitted * combined * final),
     }
-
-
-def _compiling(recipe, pool):
-    example = layout.example_of(recipe, pool)
-    return COMPILE_CONVOLUTIONS if layout.reuses_weights(recipe.model, example) else COMPILE
-
-
-def _megabytes(recipes, pool):
-    places = [
-        (layout.choose(r, pool), layout.weights_of(r.model, layout.example_of(r, pool))) for r in recipes
-    ]
-    weights = max(COPIES * 4 * count * np.prod(place) for place, count in places)
-    return float(RUNTIME_MEGABYTES + (weights + pool.x.nbytes * len(jax.local_devices())) / 2**20)
-
-
-def _seconds_a_step(recipe, pool):
-    devices = len(jax.local_devices())
-    flops = 3 * recipe.batch_size * layout.forward_flops(recipe.model, layout.example_of(recipe, pool))
-    augmenting = AUGMENT_PER_VALUE * np.prod(pool.x.shape[1:]) * recipe.batch_size * len(recipe.augment)
-    return (flops / FLOPS_PER_DEVICE + STEP_OVERHEAD + augmenting) / devices

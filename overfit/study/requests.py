@@ -7,7 +7,7 @@ import numpy as np
 
 from overfit import base
 from overfit.data import splits as splits_lib
-from overfit.study import baselines
+from overfit.study import baselines, spaces
 from overfit.study import plan as plan_lib
 from overfit.study import techniques as known
 from overfit.study.arms import Arm, Baseline, Technique, arm_of
@@ -27,7 +27,7 @@ class Request(NamedTuple):
         textbook: techniques from whose combination the search may start; `None`: by the kind of the data.
         minutes: for everything; `None`: the standard effort, or less where that takes long.
         trials: settings tried of an arm; `None`: as the budget allows.
-        replicates: fresh paired replicates; likewise.
+        replicates: fresh paired replicates, 3 or more; `None`: likewise.
         seed: of everything.
     """
 
@@ -88,6 +88,14 @@ def prepare(splits: splits_lib.Splits, request: Request) -> Study:
     """
     if not 0.1 <= request.validation <= 0.3:
         raise ValueError(f'validation={request.validation} is out of range: give a fraction from 0.1 to 0.3')
+    if request.minutes is not None and not request.minutes > 0:
+        raise ValueError(f'minutes={request.minutes} leaves no time: give more than 0, or leave it out')
+    if request.trials is not None and request.trials < 1:
+        raise ValueError(f'trials={request.trials} tries nothing: give 1 or more, or leave it out')
+    if request.replicates is not None and request.replicates < 3:
+        raise ValueError(
+            f'replicates={request.replicates} are too few for an interval: give 3 or more, or leave it out'
+        )
     pool = splits.train
     size = len(pool.y) if request.train_size is None else request.train_size
     if size > population.MOST_EXAMPLES:
@@ -97,6 +105,8 @@ def prepare(splits: splits_lib.Splits, request: Request) -> Study:
         )
     baseline = request.baseline or baselines.baseline(baselines.mlp(len(pool.classes)), pool.kind)
     chosen = _techniques(request.techniques, baseline, pool.kind)
+    for one in (baseline, *chosen):
+        spaces.check(one.space, one.label)
     arms = tuple(arm_of(one, baseline) for one in [(), *[(technique,) for technique in chosen]])
     labelled = splits_lib.subset(pool.y, size, seed=request.seed)
     check_folds(pool, labelled, request.validation)

@@ -10,6 +10,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from overfit.data import kinds
 from overfit.study import records
 from overfit.study.stats import Interval
 
@@ -119,7 +120,7 @@ class SizePoint(NamedTuple):
 
 
 class Best(NamedTuple):
-    """The saved model, ready to use.
+    """The best model, ready to use.
 
     Attributes:
         path: its folder, relative to that of the results; `None`: it was not saved.
@@ -178,7 +179,7 @@ class Results(NamedTuple):
         search_optimism: test error of the winners minus their validation error, percentage points; `None`:
             no arm was measured as it was searched.
         squeezed: the chosen combination; `None`: not measured yet.
-        best: the saved model; `None`: not trained yet.
+        best: the best model; `None`: not trained yet.
         references: models of other libraries; `None`: not measured yet.
     """
 
@@ -227,7 +228,8 @@ def from_json(value: Mapping[str, Any]) -> Results:
         ValueError: a key that is missing or unknown, or a value of another type; the message says which.
     """
     if isinstance(value, Mapping) and isinstance(value.get('data'), Mapping) and 'noun' not in value['data']:
-        noun = 'images' if value['data'].get('kind') == 'image' else 'examples'
+        known = kinds.KINDS.get(str(value['data'].get('kind')))
+        noun = 'examples' if known is None else known.noun
         value = {**value, 'data': {**value['data'], 'noun': noun}}
     return records.typed(Results, value, 'results')
 

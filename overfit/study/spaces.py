@@ -60,6 +60,28 @@ RANGES = {
 }
 
 
+def check(space: Space, label: str) -> None:
+    """Refuses what cannot be searched.
+
+    Args:
+        space: range or number, by name.
+        label: of the technique or baseline that has it.
+
+    Raises:
+        ValueError: a range without an inside or of an unknown scale, or something that is neither a range
+            nor a finite number.
+    """
+    for name, value in space.items():
+        where = f'"{label}" has {name}={value!r}'
+        if isinstance(value, Range):
+            if value.scale not in ('log', 'linear'):
+                raise ValueError(f"{where}: the scale of a Range is 'log' or 'linear'")
+            if not -np.inf < value.low < value.high < np.inf or (value.scale == 'log' and value.low <= 0):
+                raise ValueError(f'{where}: a Range needs low < high, and low > 0 on a log scale')
+        elif isinstance(value, bool) or not isinstance(value, (int, float)) or not np.isfinite(value):
+            raise ValueError(f'{where}: give a finite number, or an overfit.Range to be searched')
+
+
 def default(*names: str) -> dict[str, Range]:
     """Returns the default range of each number named."""
     return {name: RANGES[name] for name in names}

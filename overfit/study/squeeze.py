@@ -68,7 +68,7 @@ def run(
     wrong = holdout.wrong(probabilities.argmax(-1))
     results = results._replace(
         squeezed=ledger.row(decided.squeezed, squeezed),
-        best=Best('best', 100 * float(wrong.mean()), len(model.nets), int(wrong.sum())),
+        best=Best(None, 100 * float(wrong.mean()), len(model.nets), int(wrong.sum())),
     )
     keep(results)
     count = design.plan.reference_replicates

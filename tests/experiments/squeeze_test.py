@@ -1,5 +1,6 @@
 """The command: what it says to wrong input, what it plans, and one run from data to a model."""
 
+import ast
 import contextlib
 import io
 import json
@@ -14,12 +15,18 @@ from unittest import mock
 import chex
 import jax
 import numpy as np
-from absl import app
+from absl import app, flags
 from absl.testing import flagsaver, parameterized
 
 import overfit
 from experiments import squeeze
+from overfit.report import page
+from overfit.study import results as results_lib
+from overfit.study import squeeze as study_lib
+from overfit.study import techniques
+from overfit.study.results import Best
 from tests import problems
+from tests.report import made_up
 
 ROOT = pathlib.Path(squeeze.__file__).parents[1]
 QUICK = ('--techniques=dropout,l2', '--budget_minutes=0.1')
@@ -33,14 +40,23 @@ WRONG = {
     ),
     'one class': (['--data=one_class.npz'], ['one_class.npz', 'only one class']),
     'nan': (['--data=nan.npz'], ['nan.npz', 'NaN', 'example 7']),
-    'images of different sizes': (['--data=sizes'], ['one size', '5×5', '6×5', 'second.png']),
+    'a folder with a class of one image': (['--data=sizes'], ['sizes', 'class first has 1 example']),
+    'a size that images cannot have': (
+        ['--data=digits', '--image_size=200'],
+        ['--image_size=200', '8 to 128'],
+    ),
+    'a size for vectors': (['--data=good.npz', '--image_size=20'], ['--image_size=20 is for images']),
+    'a label of a folder': (['--data=sizes', '--label=kind'], ['--label=kind', 'leave it out']),
     'not data': (['--data=words.txt'], ['words.txt', '.npz']),
     'a class smaller than the folds': (
         ['--data=rare.npz', '--budget_minutes=60', '--techniques=l2'],
-        ['2 examples, fewer than the 5 folds'],
+        ['class cat has 2 labelled examples, fewer than the 5 folds of --validation=0.2'],
     ),
     'more than there is': (['--data=good.npz', '--train_size=91'], ['--train_size=91', '90']),
-    'less than two a class': (['--data=good.npz', '--train_size=5'], ['--train_size=5', '6']),
+    'less than two a class': (
+        ['--data=good.npz', '--train_size=5'],
+        ['squeeze: --train_size=5 does not fit this data', '6'],
+    ),
     'no examples': (['--data=good.npz', '--train_size=0'], ['--train_size=0']),
     'an unknown technique': (
         ['--data=good.npz', '--techniques=l2,dropuot'],
@@ -70,6 +86,13 @@ WRONG = {
         ['--workdir=words.txt/runs'],
     ),
 }
+
+
+class Model:
+    """Stands for a model that can be saved."""
+
+    def save(self, path, about):
+        path.mkdir()
 
 
 def write(folder):
@@ -127,6 +150,70 @@ class KeepProgramsTest(chex.TestCase):
                 jax.config.update('jax_compilation_cache_dir', before)
 
 
+class WordsTest(parameterized.TestCase):
+    def test_there_is_a_word_for_every_technique_in_the_order_of_the_table(self):
+        words = squeeze.words()
+        extra = {'nesterov': techniques.nesterov, 'patience': techniques.patience}
+        self.assertEqual(list(words.values()), [*techniques.STANDARD, *extra.values()])
+        self.assertEqual({word: words[word] for word in list(words)[-2:]}, extra)
+
+    def test_words_are_the_names_of_the_values(self):
+        for word, technique in squeeze.words().items():
+            if word == 'ensemble':
+                self.assertEqual(technique, techniques.ensemble(5))
+            else:
+                self.assertEqual(technique, getattr(techniques, word))
+
+    @parameterized.parameters(
+        ('train_size=5 does not fit this data', '--train_size=5 does not fit this data'),
+        (
+            'give validation=0.3 (3 folds), or use a larger train_size',
+            'give --validation=0.3 (3 folds), or use a larger --train_size',
+        ),
+        ('data=a.txt is a .txt file', '--data=a.txt is a .txt file'),
+        (
+            'say which column with label=column; it has label',
+            'say which column with --label=column; it has label',
+        ),
+        ('image_size=200 is out of range', '--image_size=200 is out of range'),
+        (
+            '(the size for 90 images; image_size=64 shows more)',
+            '(the size for 90 images; --image_size=64 shows more)',
+        ),
+        (
+            'techniques= is empty; leave it out of techniques',
+            '--techniques= is empty; leave it out of techniques',
+        ),
+        ('model=cnn needs images: use model=mlp', '--model=cnn needs images: use --model=mlp'),
+        ('trials=0 tries nothing', '--trials=0 tries nothing'),
+        ('replicates=2 are too few', '--seeds=2 are too few'),
+        ('minutes=0 leaves no time', '--budget_minutes=0 leaves no time'),
+        ('--train_size=5 stays', '--train_size=5 stays'),
+        ('data=my_data=x.csv and train_size.npz.label=', '--data=my_data=x.csv and --train_size.npz.label='),
+    )
+    def test_arguments_become_flags(self, message, wanted):
+        self.assertEqual(squeeze.as_flags(message), wanted)
+
+    def test_every_argument_that_the_library_names_is_translated(self):
+        """Names before `=` in the errors of what the binary calls, found in their source."""
+        named = set()
+        files = [*(ROOT / 'overfit' / 'data').rglob('*.py'), ROOT / 'overfit' / 'study' / 'requests.py']
+        for path in files:
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Raise):
+                    named |= {
+                        name
+                        for text in ast.walk(node)
+                        if isinstance(text, ast.Constant) and isinstance(text.value, str)
+                        for name in re.findall(r'(?<!\w)([a-z_]+)=', text.value)
+                    }
+        self.assertContainsSubset({'train_size', 'data', 'label', 'image_size', 'validation'}, named)
+        code = {'x', 'y', 'dtype'}  # of calls of NumPy that a message shows
+        self.assertEqual(named - set(squeeze.FLAGS_OF) - code, set())
+        for flag in squeeze.FLAGS_OF.values():
+            self.assertIn(flag, flags.FLAGS)
+
+
 class SqueezeTest(chex.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -140,45 +227,82 @@ class SqueezeTest(chex.TestCase):
     @parameterized.named_parameters(*[(name, *case) for name, case in WRONG.items()])
     def test_wrong_input_is_answered_in_a_sentence(self, flags, words):
         before = sorted(self.folder.rglob('*'))
-        code, _, said = run(*flags)
+        code, _, told = run(*flags)
         self.assertIn(code, (1, 2))
-        lines = [line for line in said.splitlines() if line.strip()]
-        self.assertBetween(len(lines), 1, 2, said)
-        self.assertNotIn('Traceback', said)
+        lines = [line for line in told.splitlines() if line.strip()]
+        self.assertBetween(len(lines), 1, 2, told)
+        self.assertNotIn('Traceback', told)
         for word in words:
-            self.assertIn(word, said)
+            self.assertIn(word, told)
         self.assertEqual(sorted(self.folder.rglob('*')), before)
 
     def test_a_dry_run_plans_and_writes_nothing(self):
         before = sorted(self.folder.rglob('*'))
-        code, said, complained = run('--data=good.npz', '--dry_run', '--seeds=4', '--trials=3', *QUICK)
+        code, told, complained = run('--data=good.npz', '--dry_run', '--seeds=4', '--trials=3', *QUICK)
         self.assertEqual((code, complained), (0, ''))
         for pattern in (
-            'vectors of 4 float32 · 3 classes',
+            'examples of 4 float32 · 3 classes',
             'ape: 30',
             r'3 arms × 3 trials × \d+ folds',
             '4 fresh replicates',
             r'\d+ nets, .* \d+ programs?; about [\d.]+ min and [\d.]+ GiB',
         ):
-            self.assertRegex(said, pattern)
+            self.assertRegex(told, pattern)
         self.assertEqual(sorted(self.folder.rglob('*')), before)
 
     def test_an_interrupt_is_told_and_leaves_what_was_measured(self):
-        def measured_and_interrupted(study, workdir, about, progress):
-            (workdir / 'partial.json').write_text('{}')
+        """During the references: the arms, the squeezed row and the model's error are in the file."""
+        partial = made_up.results()._replace(references=None, best=Best(None, 2.5, members=3, wrong=20))
+
+        def measured_and_interrupted(study, progress, *, about, keep):
+            keep(made_up.partial())
+            keep(partial)
             raise KeyboardInterrupt
 
-        from overfit.study import squeeze as study_lib
-
         with mock.patch.object(study_lib, 'run', measured_and_interrupted):
-            code, _, said = run('--data=good.npz', '--workdir=stopped', *QUICK)
+            code, _, told = run('--data=good.npz', '--workdir=stopped', *QUICK)
         self.assertEqual(code, 130)
-        self.assertIn('interrupted', said)
-        self.assertIn(str(pathlib.Path('stopped') / 'partial.json'), said)
+        kept = pathlib.Path('stopped') / 'partial.json'
+        self.assertEqual(
+            told.splitlines()[-1], f'squeeze: interrupted; the arms measured so far are in {kept}'
+        )
+        self.assertEqual([path.name for path in kept.parent.iterdir()], ['partial.json'])
+        found = results_lib.read(kept)
+        self.assertEqual(results_lib.as_json(found), results_lib.as_json(partial))
+        self.assertEqual((found.best.wrong, found.references), (20, None))
+
+    def test_an_interrupt_before_anything_is_measured(self):
+        with mock.patch.object(study_lib, 'run', side_effect=KeyboardInterrupt):
+            code, _, told = run('--data=good.npz', '--workdir=soon', *QUICK)
+        self.assertEqual(code, 130)
+        self.assertIn('squeeze: interrupted; nothing was measured yet', told)
+        self.assertEqual(list(pathlib.Path('soon').iterdir()), [])
+
+    def test_what_fails_late_costs_no_table(self):
+        results = made_up.results()._replace(best=Best(None, 2.5, members=3, wrong=20))
+        study = mock.Mock(**{'design.plan.seconds': {'tuning': 1.0}})
+        for number, (target, name) in enumerate(
+            ((page, 'write_json'), (Model, 'save'), (page, 'write_html'))
+        ):
+            workdir, told = pathlib.Path(f'late{number}'), io.StringIO()
+            workdir.mkdir()
+            outcome = study_lib.Outcome(results, made_up.material(), Model())
+            with (
+                mock.patch.object(study_lib, 'run', return_value=outcome),
+                mock.patch.object(target, name, side_effect=OSError('the disk is full')),
+                contextlib.redirect_stdout(told),
+                self.assertRaisesRegex(OSError, 'the disk is full'),
+            ):
+                squeeze.run(study, workdir)
+            for row in results.arms:
+                self.assertIn(row.technique, told.getvalue())
+            self.assertIn('best model: best', told.getvalue())
+            written = {path.name for path in workdir.iterdir()}
+            self.assertEqual(written, [set(), {'results.json'}, {'results.json', 'best'}][number])
 
     def test_a_class_is_called_by_its_name(self):
-        _, _, said = run('--data=rare.npz', '--budget_minutes=60', '--techniques=l2')
-        self.assertIn('class cat', said)
+        _, _, told = run('--data=rare.npz', '--budget_minutes=60', '--techniques=l2')
+        self.assertIn('class cat', told)
 
 
 class ProcessTest(chex.TestCase):

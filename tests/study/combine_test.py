@@ -1,12 +1,28 @@
 """Combining: on validation alone, never worse than its parts, one technique of a kind."""
 
-import chex
+from unittest import mock
 
-from overfit.study import combine, search, techniques
+import chex
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from overfit import base
+from overfit.objectives import losses
+from overfit.study import combine, search, spaces, techniques
+from overfit.study.arms import Technique, arm_of
 from tests.study import tiny
 
-KEYS = ('dropout', 'input_dropout', 'l2', 'momentum', 'label_smoothing', 'refit', 'last_weights')
-ARMS = tuple(search.arm_of(keys, tiny.RECIPE) for keys in [(), *((key,) for key in KEYS)])
+JUDGED = (
+    techniques.dropout,
+    techniques.input_dropout,
+    techniques.l2,
+    techniques.momentum,
+    techniques.label_smoothing,
+)
+CHOSEN = (*JUDGED, techniques.refit, techniques.last_weights)
+TEXTBOOK = (techniques.dropout, techniques.label_smoothing, techniques.adamw)  # the last one is not tuned
+ARMS = tuple(arm_of(one, tiny.BASELINE) for one in [(), *((technique,) for technique in CHOSEN)])
 PROTOCOL = tiny.PROTOCOL._replace(trials=2, folds=2)
 
 
@@ -15,14 +31,20 @@ class CombineTest(chex.TestCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.tuned = search.search(ARMS, tiny.POOL, tiny.LABELLED, PROTOCOL)
-        cls.said = []
-        cls.found = cls.combine(combine.Effort(4, 2), cls.said)
+        cls.told = []
+        cls.found = cls.combine(combine.Effort(4, 2), cls.told)
 
     @classmethod
-    def combine(cls, effort, said):
-        baseline, *single = cls.tuned
+    def combine(cls, effort, told, tuned=None, textbook=TEXTBOOK):
         return combine.combine(
-            single, baseline, tiny.RECIPE, tiny.POOL, tiny.LABELLED, PROTOCOL, effort, said=said.append
+            cls.tuned if tuned is None else tuned,
+            tiny.BASELINE,
+            textbook,
+            tiny.POOL,
+            tiny.LABELLED,
+            PROTOCOL,
+            effort,
+            tell=told.append,
         )
 
     def test_it_is_never_worse_on_validation_than_its_parts(self):
@@ -30,21 +52,173 @@ class CombineTest(chex.TestCase):
         self.assertLessEqual(self.found.score, min(t.score for t in eligible))
 
     def test_one_technique_of_a_kind_and_none_that_validation_cannot_judge(self):
-        groups = [techniques.TECHNIQUES[key].group for key in self.found.arm.keys]
+        groups = [technique.group for technique in self.found.arm.techniques]
         self.assertLen(set(groups), len(groups))
-        self.assertEqual(set(self.found.arm.keys) - set(KEYS[:-2]), set())
+        for technique in self.found.arm.techniques:
+            self.assertIn(technique, JUDGED)
 
-    def test_it_is_what_its_keys_say(self):
-        arm = search.arm_of(self.found.arm.keys, tiny.RECIPE)
+    def test_it_is_what_its_techniques_make(self):
+        arm = arm_of(self.found.arm.techniques, tiny.BASELINE)
         self.assertEqual(self.found.arm, arm)
-        given = {f for f, v in self.found.hyper._asdict().items() if v}
+        given = {name for name, value in self.found.hyper.numbers().items() if value}
         self.assertContainsSubset({'learning_rate', 'steps'}, given)
         self.assertContainsSubset(given - {'steps'}, set(arm.space))
         again = search.evaluate([arm], [[self.found.hyper]], tiny.POOL, tiny.LABELLED, PROTOCOL)[0]
         self.assertAlmostEqual(again.score, self.found.score, places=4)
 
     def test_again_it_finds_the_same_and_says_the_same(self):
-        said = []
-        self.assertEqual(self.combine(combine.Effort(4, 2), said), self.found)
-        self.assertEqual(said, self.said)
-        self.assertTrue(said)
+        told = []
+        self.assertEqual(self.combine(combine.Effort(4, 2), told), self.found)
+        self.assertEqual(told, self.told)
+        self.assertTrue(told)
+
+    def test_where_nothing_beats_the_baseline_it_is_the_baseline(self):
+        plain, *singles = self.tuned
+        plain = plain._replace(fold_scores=(-1.0, -1.0))
+        found = self.combine(combine.Effort(2, 1), [], tuned=[plain, *singles])
+        self.assertEqual(found, plain)
+        told = []
+        self.assertEqual(self.combine(combine.Effort(2, 1), told, tuned=[plain]), plain)
+        self.assertLen(told, 1)
+        unjudged = [one for one in singles if one.arm.techniques[0] in CHOSEN[-2:]]
+        self.assertLen(unjudged, 2)
+        best = [one._replace(fold_scores=(-2.0, -2.0)) for one in unjudged]
+        self.assertEqual(self.combine(combine.Effort(2, 1), [], tuned=[plain, *best]), plain)
+
+    def test_what_does_not_go_together_is_not_combined(self):
+        """Two layers more cannot be had by a stranger's model, however well both did alone."""
+        plain = self.tuned[0]
+        good = [tuned(one, learning_rate=0.1, steps=40.0) for one in (OTHER_MODEL, techniques.deeper)]
+        good = [one._replace(fold_scores=(score, score)) for one, score in zip(good, (-2, -1), strict=True)]
+        with mock.patch.object(search, 'evaluate', side_effect=AssertionError('it is tried')):
+            found = self.combine(
+                combine.Effort(3, 2), [], tuned=[plain, *good], textbook=[OTHER_MODEL, techniques.deeper]
+            )
+        self.assertEqual(found, good[0])
+
+    def test_without_a_textbook_it_starts_from_the_best_single_technique(self):
+        told = []
+        found = self.combine(combine.Effort(0, 1), told, textbook=())
+        judged = [self.tuned[0], *self.tuned[1 : 1 + len(JUDGED)]]
+        self.assertEqual(found, min(judged, key=lambda one: one.score))
+        self.assertLen(told, 1)
+
+
+OWN = Technique('rings', space={'ring': spaces.Range(0.1, 1.0, 'log')})
+ADAMW = techniques.adamw
+
+
+def tuned(technique, **numbers):
+    arm = arm_of((technique,), tiny.BASELINE)
+    return search.Tuned(arm, base.Hyper.of(**numbers), (0.1, 0.1), 0.1, 20, 2, 100, 0)
+
+
+class Foreign(nn.Module):
+    """A stranger's model."""
+
+    @nn.compact
+    def __call__(self, x, *, train, dropout=None, input_dropout=None):
+        return base.Outputs(x, nn.Dense(3)(x))
+
+
+def own_loss(key, state, outputs, batch, hyper, axis_name):
+    return losses.cross_entropy(jax.nn.log_softmax(outputs.logits), batch.y), state
+
+
+def halves(key, batch, hyper, inputs):
+    first, second = batch.x.reshape(2, -1, *batch.x.shape[1:])
+    return batch._replace(x=jnp.concatenate([first, second + 0.1]))
+
+
+OTHER_MODEL = Technique('another model', change=lambda recipe: recipe._replace(model=Foreign()))
+OTHER_LOSS = Technique(
+    'another loss', change=lambda recipe: recipe._replace(loss=base.Loss(lambda *_: (), own_loss))
+)
+
+
+class GoTogetherTest(chex.TestCase):
+    def go(self, *chosen):
+        found = combine.go_together(chosen, tiny.BASELINE, tiny.POOL)
+        self.assertEqual(combine.go_together(chosen[::-1], tiny.BASELINE, tiny.POOL), found)
+        return found
+
+    def test_techniques_of_the_package_do(self):
+        self.assertTrue(self.go())
+        self.assertTrue(self.go(techniques.deeper, techniques.batch_norm, ADAMW, techniques.dropout))
+        self.assertTrue(self.go(techniques.center, techniques.label_smoothing))
+
+    def test_what_changes_our_model_does_not_go_with_another(self):
+        self.assertFalse(self.go(OTHER_MODEL, techniques.deeper))
+        self.assertFalse(self.go(OTHER_MODEL, techniques.dropout, techniques.batch_norm))
+        self.assertTrue(self.go(OTHER_MODEL, techniques.l2, techniques.glorot))
+
+    def test_label_smoothing_does_not_go_with_a_loss_that_does_not_know_it(self):
+        self.assertFalse(self.go(OTHER_LOSS, techniques.label_smoothing))
+        self.assertTrue(self.go(OTHER_LOSS, techniques.l2))
+
+    def test_what_cannot_train_together_does_not(self):
+        pairs = Technique('pairs', change=lambda recipe: recipe._replace(augment=(*recipe.augment, halves)))
+        odd = Technique('batch of 7', change=lambda recipe: recipe._replace(batch_size=7))
+        self.assertTrue(self.go(pairs))
+        self.assertTrue(self.go(odd))
+        self.assertFalse(self.go(pairs, odd))
+
+
+class SettingsTest(chex.TestCase):
+    INCUMBENT = base.Hyper.of(learning_rate=0.1, steps=40.0, l2=0.01, ring=0.3)
+
+    def test_a_technique_joins_with_its_numbers_at_the_combinations_rate(self):
+        candidate = tuned(techniques.dropout, learning_rate=0.9, steps=40.0, dropout=0.25)
+        first, *others = combine.settings_with(self.INCUMBENT, candidate, 0, 4)
+        self.assertLen(others, 3)
+        given = {name: value for name, value in first.numbers().items() if value}
+        self.assertEqual(given, self.INCUMBENT.numbers() | {'dropout': 0.25})
+        for one in others:
+            self.assertBetween(one.learning_rate, 0.1 / 3, 0.3)
+            self.assertBetween(one.dropout, 0.1, 0.6)
+            self.assertEqual((one.own['ring'], one.l2), (0.3, 0.01))
+        self.assertEqual(combine.settings_with(self.INCUMBENT, candidate, 0, 1), [first])
+
+    def test_a_number_of_your_own_joins_too(self):
+        candidate = tuned(OWN, learning_rate=0.9, steps=40.0, ring=0.7)
+        without = self.INCUMBENT.with_numbers(ring=None)
+        first, second = combine.settings_with(without, candidate, 0, 2)
+        self.assertEqual((first.own['ring'], first.learning_rate), (0.7, 0.1))
+        self.assertBetween(second.own['ring'], 0.1, 1.0)
+
+    def test_an_optimizer_brings_its_rate(self):
+        candidate = tuned(ADAMW, learning_rate=0.004, steps=40.0, momentum=0.9)
+        first, second = combine.settings_with(self.INCUMBENT, candidate, 0, 2)
+        self.assertEqual((first.learning_rate, second.learning_rate), (0.004, 0.1))
+        self.assertEqual((first.momentum, second.momentum), (0.9, 0.9))
+
+    def test_a_technique_leaves_with_its_numbers(self):
+        candidate = tuned(OWN, learning_rate=0.9, steps=40.0, ring=0.7)
+        plain = tuned(techniques.refit, learning_rate=0.5, steps=40.0)
+        first, second = combine.settings_without(self.INCUMBENT, candidate, plain, 0, 2)
+        self.assertEqual((first.own['ring'], first.l2, first.learning_rate), (0.0, 0.01, 0.1))
+        self.assertEqual(second.own['ring'], 0.0)
+        self.assertNotEqual(second.learning_rate, 0.1)
+        optimizer = tuned(ADAMW, learning_rate=0.004, steps=40.0, momentum=0.9)
+        [first] = combine.settings_without(self.INCUMBENT, optimizer, plain, 0, 1)
+        self.assertEqual((first.learning_rate, first.momentum), (0.5, 0.0))
+
+    def test_a_combination_without_a_learning_rate(self):
+        incumbent = base.Hyper.of(steps=40.0, l2=0.01)
+        for own_rate in (False, True):
+            technique = techniques.dropout._replace(own_rate=own_rate)
+            candidate = tuned(technique, steps=40.0, dropout=0.25)
+            candidate = candidate._replace(hyper=base.Hyper.of(steps=40.0, dropout=0.25))
+            for one in combine.settings_with(incumbent, candidate, 0, 3):
+                self.assertIsNone(one.learning_rate)
+
+    def test_the_textbook_begins_in_the_middle_of_its_ranges(self):
+        chosen = (techniques.dropout, techniques.cosine, techniques.weight_decay)
+        middle, *others = combine.textbook_settings(chosen, tiny.BASELINE, PROTOCOL, 3)
+        self.assertLen(others, 2)
+        self.assertAlmostEqual(middle.dropout, 0.3)
+        self.assertAlmostEqual(middle.learning_rate, 10**-2.5)
+        for one in (middle, *others):
+            self.assertEqual((one.cosine, one.l2), (1.0, 0.0))
+            self.assertBetween(one.dropout, 0.1, 0.5)
+            self.assertIsNone(one.l1)

@@ -7,6 +7,7 @@ import numpy as np
 from overfit import base
 from overfit.data import splits
 from overfit.study import measure, search
+from overfit.study.protocol import seed_of
 from tests import problems
 from tests.study import tiny
 
@@ -16,13 +17,13 @@ SIZES = (12, 30, 60)
 
 
 def tuned(arm, **numbers):
-    hyper = base.Hyper(**{'learning_rate': 0.1, 'steps': 40.0} | numbers)
+    hyper = base.Hyper.of(**{'learning_rate': 0.1, 'steps': 40.0} | numbers)
     return search.Tuned(arm, hyper, (0.1,), 0.1, 20, 3, 100, 0)
 
 
 PLAIN, L2, DROPOUT, ENSEMBLE, REFIT = (
-    tuned(arm, **{'l2': {'l2': 0.01}, 'dropout': {'dropout': 0.3}}.get(arm.keys[0] if arm.keys else '', {}))
-    for arm in tiny.ARMS
+    tuned(arm, **numbers)
+    for arm, numbers in zip(tiny.ARMS, ({}, {'l2': 0.01}, {'dropout': 0.3}, {}, {}), strict=True)
 )
 
 
@@ -41,7 +42,7 @@ class ReplicateTest(chex.TestCase):
                 np.testing.assert_array_equal(np.bincount(tiny.POOL.y[drawn.labelled]), [size // 3] * 3)
             seen |= {small.seed, tuple(middle.labelled)}
         self.assertLen(seen, 8)
-        searched = {search.seed_of(tiny.PROTOCOL.seed, 'search', n) for n in range(100)}
+        searched = {seed_of(tiny.PROTOCOL.seed, 'search', n) for n in range(100)}
         self.assertEqual(seen & searched, set())
 
     def test_another_study_draws_others(self):
@@ -106,9 +107,9 @@ class MeasureTest(chex.TestCase):
                 drawn = measure.replicate(tiny.POOL, 30, tiny.PROTOCOL, number)
                 total = 0
                 for net in tiny.train(measure.members_of(one, drawn, tiny.POOL.y, tiny.PROTOCOL)):
-                    x = (TEST.x - net.moments.mean) / net.moments.scale
+                    x = (TEST.x - net.inputs.mean) / net.inputs.scale
                     logits = tiny.RECIPE.model.apply(net.variables, x, train=False).logits
-                    total += jax.nn.softmax(logits) / one.arm.members
+                    total += jax.nn.softmax(logits) / one.arm.nets
                 np.testing.assert_array_equal(found.wrong[number], np.argmax(total, -1) != TEST.y)
         self.assertLess(self.found[0].wrong.mean(), 0.5)
         self.assertTrue((self.found[0].wrong != self.found[1].wrong).any())
@@ -118,7 +119,7 @@ class MeasureTest(chex.TestCase):
         self.assertEqual(plain.member_steps, 4 * 40)
         self.assertEqual(ensemble.member_steps, 5 * 4 * 40)
         self.assertEqual(refit.member_steps, 4 * 30)  # 25 rounded up to an evaluation
-        self.assertEqual([plain.frozen, ensemble.frozen], [0, 0])
+        self.assertEqual([plain.diverged, ensemble.diverged], [0, 0])
         amounts, members = np.sum(self.told, axis=0)
         self.assertEqual(amounts, sum(found.member_steps for found in self.found))
         self.assertEqual(members, 4 + 20 + 4)

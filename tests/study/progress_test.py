@@ -34,11 +34,11 @@ class ProgressTest(chex.TestCase):
 
     def test_seconds_are_those_of_training_compiling_or_neither(self):
         shown = self.start(quiet=True)
-        with shown.phase('tuning', 100) as advance:
+        with shown.phase('tuning', 100, trains=True) as advance:
             self.clock.now += 8
             jax.monitoring.record_event_duration_secs('/jax/core/compile/backend_compile_duration', 3.0)
             advance(100, 1)
-        with shown.phase('measuring', 4, ' replicates') as advance:
+        with shown.phase('measuring', 4, unit=' replicates') as advance:
             self.clock.now += 5
             advance(4, 4)
         self.assertEqual(shown.elapsed, 13)

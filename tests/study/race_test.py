@@ -9,12 +9,12 @@ class RaceTest(chex.TestCase):
     def test_half_of_the_settings_go_on_after_two_fifths_of_the_folds(self):
         self.assertEqual(race.heat(8, 5), (2, 4))
         self.assertEqual(race.heat(16, 10), (4, 8))
-        self.assertEqual(race.members(8, 5), 8 * 2 + 4 * 3)
+        self.assertEqual(race.nets(8, 5), 8 * 2 + 4 * 3)
 
     def test_no_race_with_one_setting_or_two_folds(self):
         for trials, folds in ((1, 5), (8, 2), (8, 1)):
             self.assertEqual(race.heat(trials, folds), (folds, trials))
-            self.assertEqual(race.members(trials, folds), trials * folds)
+            self.assertEqual(race.nets(trials, folds), trials * folds)
 
     def test_the_best_score_first_where_nothing_diverged(self):
         self.assertEqual(race.ranking([3.0, 1.0, 2.0], [0.1, 0.2, 0.4], [True] * 3), [1, 2, 0])

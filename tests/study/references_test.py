@@ -6,7 +6,7 @@ import chex
 import numpy as np
 
 from overfit.data import splits
-from overfit.study import measure, references
+from overfit.study import measure, references, stats
 from tests import problems
 from tests.study import tiny
 
@@ -38,23 +38,28 @@ class ReferencesTest(chex.TestCase):
             POOL, HOLDOUT, tiny.PROTOCOL, replicates=3, progress=lambda *amounts: told.append(amounts)
         )
         self.assertEqual(told, [(1, 1)] * 3)
-        names = [row['name'] for row in found]
-        self.assertContainsSubset(['logistic regression', 'RBF SVM', '1-NN'], names)
-        for row in found:
-            self.assertEqual(set(row), {'name', 'test_error'})
-            error = row['test_error']
-            self.assertEqual((set(error), error['n']), ({'mean', 'low', 'high', 'n'}, 3))
-            self.assertLess(error['low'], error['high'])
-            self.assertBetween(error['mean'], error['low'], error['high'])
-            self.assertLess(error['high'], 50, row)  # chance: 67
+        self.assertContainsSubset(['logistic regression', 'RBF SVM', '1-NN'], found)
+        for name, wrong in found.items():
+            self.assertEqual((wrong.shape, wrong.dtype), ((3, 60), bool), name)
+            error = stats.interval(wrong)
+            self.assertEqual(error.n, 3)
+            self.assertLess(error.low, error.high)
+            self.assertBetween(error.mean, error.low, error.high)
+            self.assertLess(error.high, 50, name)  # chance: 67
         again = references.measure(POOL, HOLDOUT, tiny.PROTOCOL, replicates=3)
-        self.assertEqual(again, found)
+        self.assertEqual(list(again), list(found))
+        for name, wrong in found.items():
+            np.testing.assert_array_equal(again[name], wrong, name)
+
+    def test_no_replicates_no_rows(self):
+        self.assertEqual(references.measure(POOL, HOLDOUT, tiny.PROTOCOL, replicates=0), {})
 
     def test_they_are_fitted_on_the_labels_of_the_replicates(self):
         seen = []
         with mock.patch.object(references, 'models', lambda *_: {'majority': Majority(seen)}):
-            (row,) = references.measure(POOL, HOLDOUT, tiny.PROTOCOL, replicates=2)
-        np.testing.assert_allclose(row['test_error']['mean'], 100 * (TEST.y != 0).mean())
+            found = references.measure(POOL, HOLDOUT, tiny.PROTOCOL, replicates=2)
+        self.assertEqual(list(found), ['majority'])
+        np.testing.assert_array_equal(found['majority'], [TEST.y != 0] * 2)
         self.assertLen(seen, 2)
         for number in range(2):
             rows = measure.replicate(POOL, 30, tiny.PROTOCOL, number).labelled
@@ -72,5 +77,4 @@ class ReferencesTest(chex.TestCase):
             for x, y in zip(TEST.x, TEST.y, strict=True):
                 nearest = min(rows, key=lambda n, x=x, s=scale: (((POOL.x[n] - x) / s) ** 2).sum())
                 wrong.append(POOL.y[nearest] != y)
-        (row,) = [row for row in found if row['name'] == '1-NN']
-        np.testing.assert_allclose(row['test_error']['mean'], 100 * np.mean(wrong))
+        np.testing.assert_array_equal(found['1-NN'].ravel(), wrong)

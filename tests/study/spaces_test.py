@@ -20,14 +20,32 @@ class SpacesTest(chex.TestCase):
         np.testing.assert_allclose(log.at(np.array([0, 1 / 3, 2 / 3, 1])), [1e-3, 1e-2, 1e-1, 1.0])
         np.testing.assert_allclose(linear.at(np.array([0, 0.5, 1])), [0.1, 0.35, 0.6])
 
-    def test_every_field_has_a_range_that_can_be_searched(self):
-        ranges = spaces.default(*base.FIELDS)
-        self.assertEqual(list(ranges), list(base.Hyper._fields))
+    def test_every_number_of_the_package_has_a_range_that_can_be_searched(self):
+        ranges = spaces.default(*base.NAMES)
+        self.assertEqual(list(spaces.RANGES), list(base.NAMES))
         for field, found in ranges.items():
             self.assertLess(found.low, found.high, field)
             self.assertIn(found.scale, ('log', 'linear'), field)
             self.assertTrue(found.scale == 'linear' or found.low > 0, field)
-            self.assertEqual(found[:3], base.FIELDS[field][1:4])
+
+    def test_ranges_lie_in_what_the_numbers_mean(self):
+        below_one = (
+            'momentum',
+            'dropout',
+            'input_dropout',
+            'label_smoothing',
+            'center_rate',
+            'warmup',
+            'step_decay',
+            'flip',
+        )
+        for field in below_one:
+            found = spaces.RANGES[field]
+            self.assertBetween(found.low, 0, 1, field)
+            self.assertLess(found.high, 1, field)
+        self.assertLessEqual(spaces.RANGES['cosine'].high, 1)
+        negative = {field for field, found in spaces.RANGES.items() if found.low < 0}
+        self.assertEqual(negative, {'init_log2_scale'})
 
     def test_trials_lie_evenly_in_their_ranges(self):
         drawn = spaces.trials(SPACE, 64, seed=3)

@@ -1,16 +1,21 @@
-"""A study of blobs that is over in seconds: pool, arms, protocol."""
+"""A study of blobs that is over in seconds: pool, baseline, arms, protocol."""
 
 import numpy as np
 
-from overfit.study import search
+from overfit.study import spaces, techniques
+from overfit.study.arms import Baseline, arm_of
+from overfit.study.protocol import Protocol
 from overfit.train.engine import layout, population
 from tests import problems
 
 POOL = problems.blobs(72, spread=1.0)
 RECIPE = problems.recipe()
-ARMS = tuple(search.arm_of(keys, RECIPE) for keys in ((), ('l2',), ('dropout',), ('ensemble',), ('refit',)))
+BASELINE = Baseline(RECIPE, {'learning_rate': spaces.Range(1e-2, 1.0, 'log')})
+ENSEMBLE = techniques.ensemble(5)
+TECHNIQUES = (techniques.l2, techniques.dropout, ENSEMBLE, techniques.refit)
+ARMS = tuple(arm_of(one, BASELINE) for one in ((), *((technique,) for technique in TECHNIQUES)))
 LABELLED = np.random.default_rng(0).permutation(72)[:30]
-PROTOCOL = search.Protocol(
+PROTOCOL = Protocol(
     train_size=30,
     validation=0.2,
     folds=3,

@@ -1,0 +1,78 @@
+"""What training costs: seconds of a step and of compiling, and memory, estimated from shapes alone."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from overfit import base
+from overfit.study.arms import Arm
+from overfit.train.engine import layout, population
+
+# Measured on a core with AVX-512; only the plan's estimate hangs on them, never a result.
+FLOPS_PER_DEVICE = 75e9  # of a net's step
+STEP_OVERHEAD = 10e-6  # seconds a step
+AUGMENT_PER_VALUE = 4e-9  # seconds for an augmentation and a number of the input
+COMPILE, COMPILE_CONVOLUTIONS = 1.5, 3.5  # seconds a program
+RUNTIME_MEGABYTES = 500  # of Python, JAX and compiled programs
+COPIES = 8  # of all weights of a lane: weights, gradients, momenta, the best ones
+
+
+class Costs(NamedTuple):
+    """What every level pays alike.
+
+    Attributes:
+        steps: seconds of a training step of a net of each arm.
+        textbook: likewise, of the combination.
+        compiling: seconds, of the programs of all arms.
+        compiling_textbook: seconds, of the combination's.
+        programs: of all arms.
+        megabytes: of memory.
+    """
+
+    steps: tuple[float, ...]
+    textbook: float
+    compiling: float
+    compiling_textbook: float
+    programs: int
+    megabytes: float
+
+
+def estimate(arms: Sequence[Arm], textbook: Arm, pool: base.Examples) -> Costs:
+    """Estimates what training arms costs.
+
+    Args:
+        arms: what is compared, the baseline first.
+        textbook: the arm of all techniques that a textbook would combine.
+        pool: labelled examples.
+    """
+    structures = {population.structure(arm.recipe) for arm in arms}
+    return Costs(
+        tuple(_seconds_a_step(arm.recipe, pool) for arm in arms),
+        _seconds_a_step(textbook.recipe, pool),
+        sum(_compiling(recipe, pool) for recipe in structures),
+        _compiling(textbook.recipe, pool),
+        len(structures),
+        _megabytes(structures, pool),
+    )
+
+
+def _compiling(recipe, pool):
+    example = layout.example_of(recipe, pool)
+    return COMPILE_CONVOLUTIONS if layout.reuses_weights(recipe.model, example) else COMPILE
+
+
+def _megabytes(recipes, pool):
+    places = [
+        (layout.choose(r, pool), layout.weights_of(r.model, layout.example_of(r, pool))) for r in recipes
+    ]
+    weights = max(COPIES * 4 * count * np.prod(place) for place, count in places)
+    return float(RUNTIME_MEGABYTES + (weights + pool.x.nbytes * len(jax.local_devices())) / 2**20)
+
+
+def _seconds_a_step(recipe, pool):
+    devices = len(jax.local_devices())
+    flops = 3 * recipe.batch_size * layout.forward_flops(recipe.model, layout.example_of(recipe, pool))
+    augmenting = AUGMENT_PER_VALUE * np.prod(pool.x.shape[1:]) * recipe.batch_size * len(recipe.augment)
+    return (flops / FLOPS_PER_DEVICE + STEP_OVERHEAD + augmenting) / devices
