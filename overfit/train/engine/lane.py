@@ -62,7 +62,7 @@ class Lane:
         """Whether the devices are at work on it."""
         return self._records is not None
 
-    def admit(self, waiting) -> None:
+    def admit(self, waiting: collections.deque) -> None:
         """Fills empty slots from a deque of member numbers, the devices in turn."""
         fresh = np.zeros_like(self._fresh)
         for slot in np.arange(len(self.occupant)).reshape(self._where.devices, -1).T.reshape(-1):
@@ -77,7 +77,7 @@ class Lane:
             slot = program.slot_of(self._recipe, self._raw, self._jobs)
             self._slots = self._place(jax.tree.map(lambda a: np.zeros((len(fresh), *a.shape), a.dtype), slot))
 
-    def release(self, slots) -> None:
+    def release(self, slots: Sequence[int]) -> None:
         """Empties some slots."""
         self.occupant[slots] = -1
 

@@ -50,6 +50,7 @@ class Member(NamedTuple):
 
     @property
     def limit(self) -> float:
+        """Steps after which it ends."""
         return (self.hyper.steps or 0) if self.stop_at is None else self.stop_at
 
 
