@@ -9,11 +9,11 @@ from absl.testing import parameterized
 from overfit import base, keys
 from overfit.data import kinds, sampling
 from overfit.objectives import losses
-from overfit.train import optimizers, start, step
-from overfit.train.engine import layout, population
+from overfit.train import optimizers, start
+from overfit.train.engine import population
 from tests import problems
 
-VECTORS = problems.VECTORS
+PLAIN, VECTORS = problems.recipe(), problems.VECTORS
 TRAIN, VALIDATION = np.arange(40), np.arange(40, 60)
 
 
@@ -22,9 +22,8 @@ def net(recipe, *, seed=3, steps=20, restore_best=False, **numbers):
     return population.Member(recipe, hyper, seed, TRAIN, VALIDATION, restore_best)
 
 
-def train(*nets, eval_every=10):
-    where = layout.Layout(1, 1, len(nets))
-    return population.train(nets, VECTORS, eval_every=eval_every, layout=where)
+def train(*nets, eval_every=10, examples=VECTORS):
+    return population.train(nets, examples, eval_every=eval_every, layout=problems.FOUR)
 
 
 def batch_of(rows):
@@ -133,20 +132,6 @@ class FrozenTest(chex.TestCase):
             state = jax.eval_shape(lambda recipe=recipe: begun(recipe, hyper)).opt_state
             self.assertEqual(sum(a.size for a in jax.tree.leaves(state) if a.ndim), times * wanted)
 
-    def test_a_net_of_a_population_keeps_the_layers_that_it_was_given(self):
-        known = begun(FROZEN, base.Hyper(), seed=9)
-        variables = jax.tree.map(lambda a: a + np.float32(0.1), {'params': known.params, **known.collections})
-        recipe = FROZEN._replace(start=start.given(variables))
-        found = train(net(recipe, **HEAVY))[0].variables
-        for collection, layer in (
-            ('params', 'Dense_0'),
-            ('params', 'BatchNorm_0'),
-            ('batch_stats', 'BatchNorm_0'),
-        ):
-            chex.assert_trees_all_equal(found[collection][layer], variables[collection][layer])
-        head = [v['params']['logits']['kernel'] for v in (found, variables)]
-        self.assertGreater(np.abs(np.subtract(*head)).max(), 0.01)
-
 
 def _half_and_half(key, batch, hyper, inputs):
     """Every input mixed with its neighbour, with a share of its own."""
@@ -163,11 +148,6 @@ def _noted(key, state, outputs, batch, hyper, axis_name):
 def _column(key, state, outputs, batch, hyper, axis_name):
     """A loss that is each example's first input."""
     return batch.x[:, 0] + 0 * jnp.sum(outputs.logits, axis=1), state
-
-
-def _label(key, state, outputs, batch, hyper, axis_name):
-    """A loss that is each example's label."""
-    return batch.y + 0 * jnp.sum(outputs.logits, axis=1), state
 
 
 def stateless(apply):
@@ -240,32 +220,28 @@ class LossTest(chex.TestCase):
         self.assertNotEqual(tuple(np.asarray(other.loss_state).tolist()), numbers[3])
 
 
-def _first(key, step, y, count, batch_size):
-    return jnp.zeros(batch_size, jnp.int32)
-
-
-def _class_of_step(key, step, y, count, batch_size):
-    """Examples of one class, another in each step."""
-    known = (y == step % 3) & (jnp.arange(len(y)) < count)
-    return jax.random.choice(jax.random.fold_in(key, step), len(y), (batch_size,), p=known / known.sum())
+def _last_of_class(key, step, y, count, batch_size):
+    """The last example of one class, another class in each step."""
+    place = jnp.arange(len(y))
+    known = (y == step % 3) & (place < count)
+    return jnp.full(batch_size, jnp.max(jnp.where(known, place, 0)))
 
 
 class SamplerTest(chex.TestCase):
-    def test_a_net_that_is_shown_one_example_only(self):
-        recipe = problems.recipe(sampler=_first)
-        found = train(net(recipe))[0]
-        hyper = jax.tree.map(np.float32, net(recipe).hyper)
-        state = begun(recipe, hyper)
-        for _ in range(20):
-            state, _ = problems.one_step(state, batch_of(np.zeros(1, int)), hyper, problems.recipe())
-        chex.assert_trees_all_close(found.variables['params'], state.params, atol=1e-5)
-
-    def test_it_sees_the_nets_labels_and_the_step(self):
-        recipe = problems.recipe(sampler=_class_of_step, loss=stateless(_label))
-        nets = [net(recipe, steps=9, seed=seed) for seed in (1, 2)]
+    def test_it_chooses_by_the_nets_labels_their_number_and_the_step(self):
+        """A net that is shown one example in each step, against a loop over these examples."""
+        recipe = problems.recipe(sampler=_last_of_class)
+        nets = [net(recipe, seed=seed) for seed in (1, 2)]
         nets[1] = nets[1]._replace(train=np.arange(25, 5, -1))  # padded to the room of the other
-        for found in train(*nets, eval_every=1):
-            np.testing.assert_array_equal(found.curve[:, population.TRAIN_LOSS], np.arange(9) % 3)
+        for one, found in zip(nets, train(*nets), strict=True):
+            hyper = jax.tree.map(np.float32, one.hyper)
+            state = problems.initial(keys.key(one.seed), VECTORS.x, found.inputs, hyper, recipe)
+            for number in range(20):
+                last = one.train[np.flatnonzero(VECTORS.y[one.train] == number % 3)[-1]]
+                state, _ = problems.one_step(
+                    state, batch_of(np.full(8, last)), hyper, population.structure(problems.recipe())
+                )
+            chex.assert_trees_all_close(found.variables['params'], state.params, atol=1e-5)
 
     def test_epochs_are_the_default(self):
         one, other = (train(net(problems.recipe(sampler=s)))[0] for s in (None, sampling.epochs))
@@ -367,31 +343,34 @@ class AverageTest(chex.TestCase):
         np.testing.assert_allclose((best.error, best.loss), wanted, atol=1e-4)
 
     def test_batch_statistics_are_measured_anew_for_averaged_weights(self):
-        recipe = problems.recipe(average=SWA, batch_norm=True)
-        found = train(net(recipe), eval_every=20)[0]
-        states = plain_loop(problems.recipe(batch_norm=True), net(recipe).hyper, 20)
+        """In a population, from given weights, where the first layer is frozen: its statistics stay."""
+        known = begun(FROZEN, base.Hyper(), seed=9)
+        known = jax.tree.map(lambda a: a + np.float32(0.1), {'params': known.params, **known.collections})
+        plain = FROZEN._replace(start=start.given(known))
+        one = net(plain._replace(average=SWA), **HEAVY)
+        found = train(one, eval_every=20)[0]
+        states = plain_loop(plain, one.hyper, 20)
         late = [jax.tree.map(np.asarray, state.params) for state in states[11:]]
         self.assertLen(late, 10)
         params = jax.tree.map(lambda *a: np.mean(a, axis=0), *late)
-        stats = states[-1].collections['batch_stats']
-        for rows in problems.visits(3, len(TRAIN), 23, recipe.batch_size)[20:]:
+        stats = before = states[-1].collections['batch_stats']
+        for rows in problems.visits(3, len(TRAIN), 23, FROZEN.batch_size)[20:]:
             x = kinds.standardise(VECTORS.x[rows], found.inputs)
             variables = {'params': params, 'batch_stats': stats}
-            stats = recipe.model.apply(variables, x, train=True, mutable=['batch_stats'])[1]['batch_stats']
-        chex.assert_trees_all_close(found.variables, {'params': params, 'batch_stats': stats}, atol=1e-4)
-        wanted = validated(recipe, {'params': params, 'batch_stats': stats}, found.inputs)
+            moved = FROZEN.model.apply(variables, x, train=True, mutable=['batch_stats'])[1]['batch_stats']
+            stats = stats | {'BatchNorm_1': moved['BatchNorm_1']}
+        variables = {'params': params, 'batch_stats': stats}
+        chex.assert_trees_all_close(found.variables, variables, atol=1e-4)
+        wanted = validated(FROZEN, variables, found.inputs)
         np.testing.assert_allclose((found.error, found.loss), wanted, atol=1e-3)
-        before = states[-1].collections['batch_stats']['BatchNorm_0']['mean']
-        self.assertGreater(np.abs(np.subtract(stats['BatchNorm_0']['mean'], before)).max(), 1e-3)
-
-    def test_frozen_statistics_stay_even_then(self):
-        recipe = FROZEN._replace(average=SWA)
-        state = begun(recipe, base.Hyper())
-        found = step.evaluated(state, recipe, lambda number: batch_of(np.arange(8)))['batch_stats']
-        before = state.collections['batch_stats']
-        chex.assert_trees_all_equal(found['BatchNorm_0'], before['BatchNorm_0'])
-        trained = [stats['BatchNorm_1']['mean'] for stats in (found, before)]
-        self.assertGreater(np.abs(np.subtract(*trained)).max(), 1e-3)
+        again = [s['BatchNorm_1']['mean'] for s in (stats, before)]
+        self.assertGreater(np.abs(np.subtract(*again)).max(), 1e-3)
+        for part, layer in (('params', 'Dense_0'), ('params', 'BatchNorm_0'), ('batch_stats', 'BatchNorm_0')):
+            chex.assert_trees_all_equal(found.variables[part][layer], known[part][layer])
+        self.assertGreater(
+            np.abs(found.variables['params']['logits']['kernel'] - known['params']['logits']['kernel']).max(),
+            0.01,
+        )
 
 
 def centred(x, inputs):
@@ -415,16 +394,12 @@ class KindTest(chex.TestCase):
             with self.assertRaisesRegex(ValueError, f'{message} prepares: give the recipe prepare='):
                 population.train([net(recipe)], examples)
 
-    @parameterized.named_parameters(
-        ('float64', np.float64, np.float32), ('int64', np.int64, np.int32), ('int32', np.int32, np.int32)
-    )
-    def test_statistics_of_other_types(self, measured, wanted):
-        kind = CENTRED._replace(measure=lambda x: np.round(x.mean(0)).astype(measured))
+    def test_statistics_of_whole_numbers(self):
+        kind = CENTRED._replace(measure=lambda x: np.round(x.mean(0)).astype(np.int64))
         one = net(problems.recipe(prepare=centred), learning_rate=0.5)
-        found = population.train([one], VECTORS._replace(kind=kind), layout=layout.Layout(1, 1, 1))[0]
-        self.assertEqual(found.inputs.dtype, wanted)
+        found = train(one, examples=VECTORS._replace(kind=kind))[0]
+        self.assertEqual(found.inputs.dtype, np.int32)
         np.testing.assert_array_equal(found.inputs, np.round(VECTORS.x[TRAIN].mean(0)))
-        self.assertTrue(found.finite)
         x = VECTORS.x[VALIDATION] - np.round(VECTORS.x[TRAIN].mean(0))
         logits = one.recipe.model.apply(found.variables, x, train=False).logits
         wrong = np.argmax(logits, 1) != VECTORS.y[VALIDATION]
