@@ -6,7 +6,7 @@
 
 Speed: the same training step in PyTorch, in a plain loop, and as a population. PyTorch's columns need
 `pip install -e ".[bench]"`. Accuracy (`by_hand`): the net that a practitioner writes by hand in PyTorch, and
-an RBF SVM, on the labelled subsets on which `experiments.squeeze` with the same `--data`, `--train_size` and
+an RBF SVM, on the labelled sets on which `experiments.squeeze` with the same `--data`, `--train_size` and
 `--seed` measures its arms.
 """
 
@@ -23,29 +23,29 @@ from collections.abc import Callable
 
 from absl import app, flags, logging
 
-from experiments.shared_flags import DATA, SEED, SEEDS, TRAIN_SIZE
+from experiments.shared_flags import DATA, SEED, SEEDS, TRAIN_SIZE, as_flags
 
-# Processes of columns import this file too: what is large is imported where it is needed.
+# The processes of the columns import this file too: what is large is imported where it is needed.
 
 BY_HAND = 'by_hand'
 WORKLOADS = ('W1', 'W2', 'W3', 'W3-5x5', 'W4', 'parts', 'W5', 'W6', 'W7', 'stopping')
 
 WORKLOAD = flags.DEFINE_list('workload', list(WORKLOADS), f'What to measure; {BY_HAND}: accuracy.')
 REPEATS = flags.DEFINE_integer('repeats', 5, 'Rounds in which columns take turns.', lower_bound=1)
-SECONDS = flags.DEFINE_float('seconds', 2, 'That a column takes a round.', lower_bound=0.01)
+SECONDS = flags.DEFINE_float('seconds', 2, 'That a column takes in a round.', lower_bound=0.01)
 JSON = flags.DEFINE_string('json', None, 'File to write the result to.')
 SQUEEZED = flags.DEFINE_string(
     'squeezed', None, f'{BY_HAND}: results.json of experiments.squeeze on the same data, to compare with.'
 )
-OF_ACCURACY = (DATA, TRAIN_SIZE, SEEDS, SEED, SQUEEZED)
-OF_SPEED = (REPEATS, SECONDS)
+ACCURACY_FLAGS = (DATA, TRAIN_SIZE, SEEDS, SEED, SQUEEZED)
+SPEED_FLAGS = (REPEATS, SECONDS)
 
 
-def chosen() -> list[str]:
+def chosen_workloads() -> list[str]:
     """The workloads asked for, each once.
 
     Raises:
-        ValueError: one that does not exist, or flags that do not go with them.
+        ValueError: one that does not exist, or flags that are of another one.
     """
     names = list(dict.fromkeys(WORKLOAD.value))
     exist = f'these exist: {", ".join((*WORKLOADS, BY_HAND))}'
@@ -56,10 +56,12 @@ def chosen() -> list[str]:
         raise ValueError(f'--workload is empty; {exist}')
     if BY_HAND in names and len(names) > 1:
         raise ValueError(f'--workload={BY_HAND} is measured alone: leave out the others')
-    wrong, words = (OF_SPEED, 'speed') if names == [BY_HAND] else (OF_ACCURACY, f'--workload={BY_HAND}')
-    for flag in wrong:
+    others, owner = (
+        (SPEED_FLAGS, 'speed') if names == [BY_HAND] else (ACCURACY_FLAGS, f'--workload={BY_HAND}')
+    )
+    for flag in others:
         if flag.present:
-            raise ValueError(f'--{flag.name} is of {words}: leave it out for --workload={",".join(names)}')
+            raise ValueError(f'--{flag.name} is of {owner}: leave it out for --workload={",".join(names)}')
     if JSON.value and not pathlib.Path(JSON.value).absolute().parent.is_dir():
         raise ValueError(f'--json={JSON.value}: there is no such folder; make it first')
     return names
@@ -87,12 +89,12 @@ def command(names: list[str]) -> str:
 
 
 def say(text: str) -> None:
-    """Shows what is going on, apart from the result."""
+    """Prints what is going on to stderr; the result goes to stdout."""
     print(text, file=sys.stderr, flush=True)
 
 
 def about(names: list[str], torch: bool) -> dict:
-    """Where a result comes from."""
+    """Where a result comes from: machine, versions, commit, command."""
     from experiments import provenance
 
     return {
@@ -104,27 +106,27 @@ def about(names: list[str], torch: bool) -> dict:
 
 
 def write(result: dict) -> None:
-    """Writes the result, where it is asked for."""
+    """Writes the result to `--json`, where that is given."""
     if JSON.value:
         pathlib.Path(JSON.value).write_text(json.dumps(result, indent=1) + '\n')
 
 
 def accuracy() -> None:
-    """Measures, prints, writes what a practitioner's net errs."""
+    """Measures the test error of a practitioner's net; prints and writes it."""
     import overfit
     from experiments.speed import handwritten
     from overfit.data import load
-    from overfit.study import squeeze as study_lib
+    from overfit.study import requests
 
-    study = study_lib.prepare(
+    study = requests.prepare(
         load.load(DATA.value, seed=SEED.value),
-        study_lib.Request(train_size=train_size(), replicates=seeds(), seed=SEED.value),
+        requests.Request(train_size=train_size(), replicates=seeds(), seed=SEED.value),
     )
     if SQUEEZED.value:
         squeezed = handwritten.read_squeezed(SQUEEZED.value, study)
         best = overfit.load(pathlib.Path(SQUEEZED.value).parent / 'best')
     contestants = {handwritten.BY_HAND: handwritten.by_hand, handwritten.SVM: handwritten.svm}
-    rows = handwritten.measure(study, contestants, said=say)
+    rows = handwritten.measure(study, contestants, tell=say)
     print(handwritten.table(rows))
     result = about([BY_HAND], torch=True) | {'seed': SEED.value, 'rows': [row.as_json() for row in rows]}
     if SQUEEZED.value:
@@ -135,46 +137,46 @@ def accuracy() -> None:
 
 def speed(names: list[str]) -> None:
     """Measures how fast the columns are; prints and writes after every workload."""
-    from experiments.speed import jax_columns, matmul, processes
-    from experiments.speed import tables as speed_lib
+    from experiments.speed import jax_columns, matmul, processes, tables
 
     torch = importlib.util.find_spec('torch') is not None
     if not torch:
         say('PyTorch is not installed (pip install -e ".[bench]"): its columns are left out')
-    gpu, device = processes.alone(jax_columns.device)
+    gpu, device = processes.call_in_fresh_process(jax_columns.device)
     say(f'measuring the peak of float32 matrix products on the {device}')
     with contextlib.closing(matmul.Peak(gpu, torch)) as peak:
         result = about(names, torch) | {'matmul_peak_gflops': peak(), 'device': device, 'rows': []}
         write(result)
         for name in names:
-            rows, tables = measured(name, gpu, torch, peak)
+            rows, shown = measure(name, gpu, torch, peak)
             result['rows'] += rows
-            result['matmul_peak_gflops'] = statistics.median(peak.taken[1:] or peak.taken)  # the first: cold
+            peaks = peak.history[1:] or peak.history  # the first one is of a cold machine
+            result['matmul_peak_gflops'] = statistics.median(peaks)
             write(result)
-            line = speed_lib.line(name, rows) if name in speed_lib.LINES else ''
-            print('\n'.join([*tables, *([line] if line else [])]) + '\n', flush=True)
+            if name in tables.SENTENCES:
+                shown = [*shown, tables.sentence(name, rows)]
+            print('\n'.join(shown) + '\n', flush=True)
 
 
-def measured(name: str, gpu: bool, torch: bool, peak: Callable[[], float]) -> tuple[list[dict], list[str]]:
+def measure(name: str, gpu: bool, torch: bool, peak: Callable[[], float]) -> tuple[list[dict], list[str]]:
     """Measures a workload; returns its rows, and tables of them."""
-    from experiments.speed import cold_start, parts, scaling
-    from experiments.speed import tables as speed_lib
+    from experiments.speed import cold_start, parts, scaling, tables
 
     if name == 'parts':
         if gpu:
             say('parts: of one CPU core only; left out')
             return [], []
-        rows = parts.rows(repeats=REPEATS.value, said=say)
-        return rows, [speed_lib.parts_table(rows)]
+        rows = parts.rows(repeats=REPEATS.value, tell=say)
+        return rows, [tables.parts_table(rows)]
     if name == 'W5':
-        found = [side_by_side(on, gpu, False, peak, losses=True) for on in ('W1', 'W3')]
-        return [row for rows, _ in found for row in rows], [table for _, table in found]
+        pairs = [side_by_side(net, gpu, False, peak, losses=True) for net in ('W1', 'W3')]
+        return [row for rows, _ in pairs for row in rows], [table for _, table in pairs]
     if name == 'W6':
-        return cold_start.rows(said=say), []
+        return cold_start.rows(tell=say), []
     if name == 'W7':
-        return scaling.by_members(repeats=REPEATS.value, gpu=gpu, said=say), []
+        return scaling.rows_by_members(repeats=REPEATS.value, gpu=gpu, tell=say), []
     if name == 'stopping':
-        return scaling.stopping(repeats=REPEATS.value, gpu=gpu), []
+        return scaling.rows_of_stopping(repeats=REPEATS.value, gpu=gpu), []
     rows, table = side_by_side(name, gpu, torch, peak)
     return rows, [table]
 
@@ -183,28 +185,30 @@ def side_by_side(
     name: str, gpu: bool, torch: bool, peak: Callable[[], float], *, losses: bool = False
 ) -> tuple[list[dict], str]:
     """Measures the columns of a workload, or a population with each of two losses."""
-    from experiments.speed import jax_columns, processes, torch_task, workloads
-    from experiments.speed import tables as speed_lib
+    from experiments.speed import jax_columns, processes, tables, torch_task, workloads
 
     workload = workloads.make(name, gpu)
-    made = {}
+    columns = {}
     if torch:
-        shown = workloads.task_of(workload, gpu)
-        made |= {column: functools.partial(torch_task.build, shown, column) for column in torch_task.COLUMNS}
-    ours = jax_columns.LOSSES if losses else jax_columns.COLUMNS
-    made |= {column: functools.partial(jax_columns.named, name, column, gpu) for column in ours}
+        task = workloads.torch_task_of(workload, gpu)
+        columns |= {
+            column: functools.partial(torch_task.build, task, column) for column in torch_task.COLUMNS
+        }
+    for column in jax_columns.LOSSES if losses else jax_columns.COLUMNS:
+        columns[column] = functools.partial(jax_columns.build_in_fresh_process, name, column, gpu)
     label = f'W5 on {name}' if losses else name
-    rows = processes.measure(
+    rows = processes.measure_in_turns(
         label,
-        made,
+        columns,
         repeats=REPEATS.value,
         seconds=SECONDS.value,
         flops_per_step=workload.flops_per_step,
         peak=peak,
         optional=torch_task.COLUMNS,
-        said=say,
+        tell=say,
     )
-    return rows, speed_lib.table(rows, f'{label}: {workloads.ABOUT[name]}; {workload.members:,} members')
+    title = f'{label}: {workloads.DESCRIPTIONS[name]}; {workload.members:,} members'
+    return rows, tables.console_table(rows, title)
 
 
 def main(arguments: list[str]) -> None:
@@ -215,12 +219,12 @@ def main(arguments: list[str]) -> None:
 
     logging.set_verbosity(logging.WARNING)
     try:
-        names = chosen()
+        names = chosen_workloads()
         accuracy() if names == [BY_HAND] else speed(names)
     except (ValueError, processes.Failed) as error:
         if os.environ.get('OVERFIT_DEBUG'):
             raise
-        print(f'benchmark: {error}', file=sys.stderr)
+        print(f'benchmark: {as_flags(str(error))}', file=sys.stderr)
         sys.exit(1)
 
 

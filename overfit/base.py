@@ -254,7 +254,8 @@ class Recipe(NamedTuple):
     Equal recipes share one compilation; those that differ in `start` alone share it too.
 
     Attributes:
-        model: a linen module, `(x, *, train, dropout, input_dropout) -> Outputs`.
+        model: a linen module, `(x, *, train, dropout, input_dropout) -> Outputs`; a field `axis_name`, where
+            it has one, is set to the axis over which a batch is sharded.
         loss: see `Loss`.
         optimizer: `(hyper, learning_rate) -> optax.GradientTransformation`, see `overfit.train.optimizers`.
         start: initial variables, see `overfit.train.start`.

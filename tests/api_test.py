@@ -21,6 +21,11 @@ ROOMS = ('nn', 'objectives', 'data', 'train')
 KEY, DATA, NUMBER = range(3)
 # Options that may be given by position, with the reason.
 BY_POSITION = {
+    'overfit.data.load.from_arrays.x_test': 'the second half of two pairs, x, y, x_test, y_test',
+    'overfit.data.load.from_arrays.y_test': 'likewise',
+    'overfit.train.step.train_step.axis_name': 'the last, as in pmean',
+    'overfit.train.step.error_rate.axis_name': 'likewise',
+    'overfit.train.step.evaluated.batch_at': 'goes with the state and its recipe',
     'overfit.nn.initializers.*.dtype': 'flax calls initializers as (key, shape, dtype)',
     'overfit.objectives.losses.batch_mean.axis_name': 'the last of three that belong together, as in pmean',
 }

@@ -1,7 +1,7 @@
-"""What a practitioner writes by hand, on the very labelled subsets on which `experiments.squeeze` measures.
+"""What a practitioner writes by hand, on the very labelled sets on which `experiments.squeeze` measures.
 
-A contestant is `(labelled, x_test, seed) -> predictions`: it sees the labelled examples of one subset and
-says the class of each test example.
+A contestant is `(labelled, x_test, seed) -> predictions`: it is given one labelled set and returns the class
+of each test example.
 """
 
 import os
@@ -13,11 +13,11 @@ import numpy as np
 from scipy import stats as scipy_stats
 
 from overfit import base
+from overfit.data import kinds
 from overfit.study import measure as measure_lib
-from overfit.study import plan, references, stats
+from overfit.study import plan, references, requests, stats
 from overfit.study import results as results_lib
-from overfit.study import squeeze as study_lib
-from overfit.train import checkpoint, step
+from overfit.train import checkpoint
 
 BY_HAND, SVM = 'PyTorch by hand', 'RBF SVM'
 EPOCHS, BATCH_SIZE, SHIFT, ROTATE = 150, 32, 0.12, 0.2
@@ -26,12 +26,12 @@ Contestant = Callable[[base.Examples, np.ndarray, int], np.ndarray]
 
 
 class Row(NamedTuple):
-    """What a contestant did on a workload.
+    """How a contestant did on a workload.
 
     Attributes:
-        workload: the data, the number of labels and which subsets.
+        workload: the data, the number of labels and which labelled sets.
         column: the contestant.
-        wrong: `[R, N]` bool: test example misclassified after training on the subset.
+        wrong: `[R, N]` bool: test example misclassified after training on the labelled set.
         seconds: median wall-clock time of a training, prediction included.
     """
 
@@ -46,7 +46,7 @@ class Row(NamedTuple):
         return 100 * self.wrong.mean(1)
 
     def as_json(self) -> dict:
-        """`workload`, `column`, `test_error` of each subset in percent, `seconds`."""
+        """`workload`, `column`, `test_error` of each labelled set in percent, `seconds`."""
         return {
             'workload': self.workload,
             'column': self.column,
@@ -56,39 +56,39 @@ class Row(NamedTuple):
 
 
 def measure(
-    study: study_lib.Study,
+    study: requests.Study,
     contestants: Mapping[str, Contestant],
     *,
-    said: Callable[[str], None] = lambda text: None,
+    tell: Callable[[str], None] = lambda text: None,
 ) -> list[Row]:
     """Trains every contestant on the study's fresh replicates, and on the labels of its final model.
 
     Args:
-        study: from `overfit.study.squeeze.prepare`; nothing of it is run.
+        study: from `overfit.study.requests.prepare`; nothing of it is run.
         contestants: by name.
-        said: told of every training.
+        tell: told of every training.
 
     Returns:
         For either workload one row a contestant.
     """
-    pool, holdout, protocol = study.splits.train, study.splits.test, study.plan.protocol
+    pool, holdout, protocol = study.splits.train, study.splits.test, study.design.plan.protocol
     name = f'{study.splits.name} at {protocol.train_size}'
     numbers = range(protocol.replicates)
     workloads = {
         name: [measure_lib.replicate(pool, protocol.train_size, protocol, n) for n in numbers],
-        f'{name}, the labels of best/': [measure_lib.Replicate(study.labelled, protocol.seed)],
+        f'{name}, the labels of best/': [measure_lib.Replicate(study.design.labelled, protocol.seed)],
     }
     rows = []
-    for workload, subsets in workloads.items():
+    for workload, replicates in workloads.items():
         for column, contestant in contestants.items():
             wrong, seconds = [], []
-            for labelled, seed in subsets:
+            for labelled, seed in replicates:
                 begin = time.perf_counter()
-                shown = pool._replace(x=pool.x[labelled], y=pool.y[labelled])
-                wrong.append(holdout.wrong(contestant(shown, holdout.x, seed)))
+                examples = pool._replace(x=pool.x[labelled], y=pool.y[labelled])
+                wrong.append(holdout.wrong(contestant(examples, holdout.x, seed)))
                 seconds.append(time.perf_counter() - begin)
-                said(
-                    f'{workload}: {column} {len(wrong)}/{len(subsets)}: '
+                tell(
+                    f'{workload}: {column} {len(wrong)}/{len(replicates)}: '
                     f'{100 * wrong[-1].mean():.2f} % wrong after {seconds[-1]:.1f} s'
                 )
             rows.append(Row(workload, column, np.stack(wrong), float(np.median(seconds))))
@@ -109,8 +109,8 @@ def table(rows: list[Row]) -> str:
 
 def svm(labelled: base.Examples, x_test: np.ndarray, seed: int) -> np.ndarray:
     """The contestant of `references`: an RBF SVM, tuned by cross-validation."""
-    moments = step.moments_of(labelled.x, labelled.kind)
-    x, x_test = (np.asarray(step.standardise(x, moments)).reshape(len(x), -1) for x in (labelled.x, x_test))
+    kind, statistics = labelled.kind, labelled.kind.measure(labelled.x)
+    x, x_test = (kind.features(x, statistics) for x in (labelled.x, x_test))
     model = references.models(plan.STANDARD.folds, x.shape[1], seed)[SVM]
     return model.fit(x, labelled.y).predict(x_test)
 
@@ -131,13 +131,13 @@ def by_hand(labelled: base.Examples, x_test: np.ndarray, seed: int) -> np.ndarra
     """
     torch = _torch()
     height, width, channels = _image_shape(labelled)
-    moments = step.moments_of(labelled.x, labelled.kind)
+    kind, statistics = labelled.kind, labelled.kind.measure(labelled.x)
 
     def inputs(x):
-        return torch.tensor(np.asarray(step.standardise(x, moments)).transpose(0, 3, 1, 2))
+        return torch.tensor(np.asarray(kind.prepare(x, statistics)).transpose(0, 3, 1, 2))
 
     x, y = inputs(labelled.x), torch.tensor(labelled.y, dtype=torch.long)
-    background = inputs(moments.fill.reshape(1, 1, 1, channels))
+    background = inputs(statistics.border.reshape(1, 1, 1, channels))
     torch.manual_seed(seed)
     nn = torch.nn
     net = nn.Sequential(
@@ -189,7 +189,7 @@ def moved(x, angle, shift, background):
     return torch.nn.functional.grid_sample(x - background, grid, align_corners=False) + background
 
 
-def read_squeezed(path: str | os.PathLike, study: study_lib.Study) -> results_lib.Results:
+def read_squeezed(path: str | os.PathLike, study: requests.Study) -> results_lib.Results:
     """Reads `results.json` of `experiments.squeeze`.
 
     Args:
@@ -203,7 +203,7 @@ def read_squeezed(path: str | os.PathLike, study: study_lib.Study) -> results_li
         ValueError: no results there, results without a squeezed model, or on other data, labels or seed.
     """
     try:
-        results, protocol = results_lib.read(path), study.plan.protocol
+        results, protocol = results_lib.read(path), study.design.plan.protocol
     except ValueError as error:
         raise ValueError(f'--squeezed={error}') from error
     if results.squeezed is None:
@@ -221,7 +221,7 @@ def read_squeezed(path: str | os.PathLike, study: study_lib.Study) -> results_li
 
 
 def against_squeezed(
-    results: results_lib.Results, best: checkpoint.Predictor, study: study_lib.Study, rows: list[Row]
+    results: results_lib.Results, best: checkpoint.Predictor, study: requests.Study, rows: list[Row]
 ) -> dict:
     """Compares a squeezed model with the hand-written net on the same labels.
 
@@ -273,7 +273,7 @@ def verdict(compared: dict) -> str:
 def mcnemar(only_one: int, only_other: int) -> float:
     """Exact two-sided p-value that two classifiers err equally often, from the examples only one gets wrong.
 
-    McNemar, "Note on the sampling error of the difference between correlated proportions", 1947.
+    Reference: McNemar, "Note on the sampling error of the difference between correlated proportions", 1947.
     """
     if only_one + only_other == 0:
         return 1.0
@@ -282,9 +282,9 @@ def mcnemar(only_one: int, only_other: int) -> float:
 
 def _image_shape(labelled):
     shape = labelled.x.shape[1:]
-    if labelled.kind != 'image' or min(shape[:2]) < 4:
+    if labelled.kind != kinds.image or min(shape[:2]) < 4:
         raise ValueError(
-            f'the hand-written net takes images of at least 4×4 pixels; these are {labelled.kind}s of '
+            f'the hand-written net takes images of at least 4×4 pixels; these are {labelled.kind.noun} of '
             f'{"×".join(map(str, shape))}'
         )
     return shape

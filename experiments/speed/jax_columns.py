@@ -1,6 +1,7 @@
 """The columns in JAX: one net in a loop, one net at a time on the device, and whole populations."""
 
 import os
+from collections.abc import Iterator
 
 import jax
 import numpy as np
@@ -16,8 +17,8 @@ from overfit.train.engine import population
 
 COLUMNS = ('own_loop', 'own_scan', 'overfit')
 LOSSES = ('softmax', 'center')
-MODELS = 3  # trained one after another for the test error
-APART = 10  # steps between evaluations, at least; a study has 25
+TESTED_NETS = 3  # trained one after another for the test error
+LEAST_GAP = 10  # steps between evaluations; a study has 25
 
 
 def configure(devices: int | None = None) -> None:
@@ -34,19 +35,29 @@ def device() -> tuple[bool, str]:
     return gpu, jax.local_devices()[0].device_kind if gpu else 'cpu'
 
 
-def named(name: str, column: str, gpu: bool, members: int | None = None):
-    """Makes a column of a named workload in a fresh process."""
+def build_in_fresh_process(
+    name: str, column: str, gpu: bool, members: int | None = None
+) -> 'Loop | Population':
+    """Sets up the process and makes a column of a workload.
+
+    Args:
+        name: of the workload, one of `workloads.MAKERS`.
+        column: one of `COLUMNS` or `LOSSES`.
+        gpu: whether there is one.
+        members: nets to train at once; `None`: those of the workload.
+    """
     configure(None if column in ('overfit', *LOSSES) else 1)
     workload = workloads.make(name, gpu)
     return build(workload._replace(members=members or workload.members), column)
 
 
-def build(workload: Workload, column: str):
+def build(workload: Workload, column: str) -> 'Loop | Population':
     """Makes one of `COLUMNS`, or a population with one of `LOSSES`."""
     if column == 'own_loop':
         return Loop(workload)
     if column == 'own_scan':
-        return Population(workload._replace(members=1), layouts.Layout(1, 1, 1), trained=MODELS)
+        one_net = layouts.Layout(devices=1, lanes=1, width=1)
+        return Population(workload._replace(members=1), one_net, tested=TESTED_NETS)
     if column == 'center':
         workload = workload._replace(
             recipe=workload.recipe._replace(loss=losses.center),
@@ -69,46 +80,45 @@ class Loop:
 
     def __init__(self, workload: Workload):
         self.workload, self._seed = workload, 0
-        examples = workload.examples
-        moments = step.moments_of(examples.x, examples.kind)
+        examples, recipe = workload.examples, workload.recipe
+        inputs = examples.kind.measure(examples.x)
         self._hyper = jax.tree.map(np.float32, workload.hyper)
         self._init = jax.jit(
-            lambda seed: step.init_state(
-                keys.key(seed), workload.recipe, workload.hyper, moments, examples.x.shape[1:]
-            )
+            lambda seed: step.init_state(keys.key(seed), examples.x[:1], inputs, workload.hyper, recipe)
         )
         self._step = jax.jit(step.train_step, static_argnames=('recipe', 'axis_name'))
-        self._log_probabilities = jax.jit(step.log_probabilities, static_argnums=0)
+        self._log_probabilities = jax.jit(step.log_probabilities, static_argnames='recipe')
 
     def settle(self, steps: int) -> int:
-        """Any number of steps will do."""
+        """Takes any number of steps, at least one."""
         return max(1, steps)
 
     def run(self, steps: int) -> base.State:
         """Trains a fresh net."""
         self._seed += 1
         examples, recipe = self.workload.examples, self.workload.recipe
-        batches = drawn(examples, recipe.batch_size, self._seed)
+        batches = shuffled_batches(examples, recipe.batch_size, self._seed)
         state = self._init(np.uint32(self._seed))
         for _ in range(steps):
             state, _ = self._step(state, next(batches), self._hyper, recipe)
         return jax.block_until_ready(state)
 
     def test_error(self) -> float:
-        """Percent, mean over `MODELS` nets."""
+        """Percent, mean over `TESTED_NETS` nets."""
         workload, wrong = self.workload, []
-        for _ in range(MODELS):
+        for _ in range(TESTED_NETS):
             state = self.run(workload.steps)
-            logits = self._log_probabilities(
-                workload.recipe.model, state.params, state.batch_stats, state.moments, workload.x_test
+            variables = step.evaluated(state, workload.recipe)
+            predicted = self._log_probabilities(
+                variables, state.loss_state, state.inputs, workload.x_test, recipe=workload.recipe
             )
-            wrong.append(np.asarray(logits).argmax(-1) != workload.y_test)
+            wrong.append(np.asarray(predicted).argmax(-1) != workload.y_test)
         return 100 * float(np.mean(wrong))
 
     peak_memory_mb = staticmethod(peak_memory_mb)
 
 
-def drawn(examples: base.Examples, batch_size: int, seed: int):
+def shuffled_batches(examples: base.Examples, batch_size: int, seed: int) -> Iterator[base.Batch]:
     """Yields batches without end, by a fresh permutation an epoch; what does not fill one is left out."""
     rng, count = np.random.default_rng(seed), len(examples.y)
     size = min(batch_size, count)
@@ -123,9 +133,9 @@ class Population:
     """`population.train`.
 
     Args:
-        workload: what to train, and how many members.
+        workload: what to train, and how many nets.
         layout: on the devices; `None`: as `population.train` chooses.
-        trained: members of which the test error is the mean; `None`: all.
+        tested: nets of which the test error is the mean; `None`: all.
         evaluations: in a run, at most.
     """
 
@@ -135,33 +145,34 @@ class Population:
         self,
         workload: Workload,
         layout: layouts.Layout | None = None,
-        trained: int | None = None,
+        *,
+        tested: int | None = None,
         evaluations: int = 10,
     ):
         self.workload, self.members = workload, workload.members
-        self._layout, self._trained = layout, trained or workload.members
-        self._evaluations, self._every, self._seed = evaluations, 1, 0
+        self._layout, self._tested = layout, tested or workload.members
+        self._evaluations, self._eval_every, self._seed = evaluations, 1, 0
 
     def settle(self, steps: int) -> int:
-        """Makes the steps of a run a multiple of the evaluations, at least `APART` steps from each other."""
-        evaluations = min(self._evaluations, max(1, steps // APART))
-        self._every = max(1, round(steps / evaluations))
-        return evaluations * self._every
+        """Rounds steps to a multiple of the evaluations, which are at least `LEAST_GAP` steps apart."""
+        evaluations = min(self._evaluations, max(1, steps // LEAST_GAP))
+        self._eval_every = max(1, round(steps / evaluations))
+        return evaluations * self._eval_every
 
     def run(self, steps: int) -> None:
-        """Trains fresh members."""
-        self._train(self._fresh(self.members, steps), self._every)
+        """Trains fresh nets."""
+        self._train(self._fresh(self.members, steps), self._eval_every)
 
     def run_some_idle(self, steps: int, share: float, *, stop: bool = True, compact: bool = True) -> None:
-        """Trains fresh members, of which a share learns nothing; these run out of patience, unforeseen.
+        """Trains fresh nets, some of which learn nothing and so run out of patience, which nobody foresees.
 
         Args:
             steps: of the others; the idle ones end after a quarter of the evaluations.
-            share: of idle members.
+            share: of idle nets, in [0, 1].
             stop: whether they have patience; else they train to the end too.
             compact: see `population.train`.
         """
-        evaluations = steps // self._every
+        evaluations = steps // self._eval_every
         if evaluations % 4 or evaluations < 8:
             raise ValueError(f'{evaluations} evaluations have no quarter for patience to end at')
         members = self._fresh(self.members, steps)
@@ -171,18 +182,18 @@ class Population:
             if number in idle:
                 patience = evaluations / 4 - 1 if stop else 0.0
                 hyper = hyper._replace(learning_rate=0.0, patience=patience)
-            held = len(member.train) // 5
+            fifth = len(member.train) // 5
             members[number] = member._replace(
-                hyper=hyper, train=member.train[held:], validation=member.train[:held]
+                hyper=hyper, train=member.train[fifth:], validation=member.train[:fifth]
             )
-        self._train(members, self._every, compact=compact)
+        self._train(members, self._eval_every, compact=compact)
 
     def test_error(self) -> float:
-        """Percent, mean over members."""
-        members = self._fresh(self._trained, self.workload.steps)
-        trained = self._train(members, self.workload.steps, keep_variables=True)
-        logits = predict.predict(self.workload.recipe.model, trained, self.workload.x_test)
-        return 100 * float(np.mean(logits.argmax(-1) != self.workload.y_test))
+        """Percent, mean over nets."""
+        members = self._fresh(self._tested, self.workload.steps)
+        nets = self._train(members, self.workload.steps, keep_variables=True)
+        predicted = predict.predict(self.workload.recipe, nets, self.workload.x_test)
+        return 100 * float(np.mean(predicted.argmax(-1) != self.workload.y_test))
 
     def _fresh(self, count, steps):
         self._seed += count

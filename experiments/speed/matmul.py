@@ -11,26 +11,27 @@ SIDES, SIDES_GPU, REPEATS = (1024, 2048), (1024, 2048, 8192), 15
 
 
 class Peak:
-    """Measures it anew whenever called, in processes of its own.
+    """Measures the peak anew whenever it is called, in processes of its own.
 
     Args:
         gpu: whether there is one.
-        torch: whether PyTorch may be the faster one.
+        torch: whether PyTorch may be the faster library.
 
     Attributes:
-        taken: GFLOP/s so far.
+        history: GFLOP/s of every call so far.
     """
 
     def __init__(self, gpu: bool, torch: bool):
-        self.taken: list[float] = []
+        self.history: list[float] = []
         self._gpu, self._processes = gpu, {jax_gflops: processes.Process()}
         if torch:
             self._processes[torch_gflops] = processes.Process()
 
     def __call__(self) -> float:
         """GFLOP/s now, of the faster library."""
-        self.taken.append(max(process.call(way, self._gpu) for way, process in self._processes.items()))
-        return self.taken[-1]
+        rates = [process.call(library, self._gpu) for library, process in self._processes.items()]
+        self.history.append(max(rates))
+        return self.history[-1]
 
     def close(self) -> None:
         """Ends the processes."""
@@ -39,7 +40,7 @@ class Peak:
 
 
 def jax_gflops(gpu: bool) -> float:
-    """With JAX, on all cores or the GPU."""
+    """GFLOP/s of JAX, on all cores or the GPU."""
     os.environ.setdefault('XLA_PYTHON_CLIENT_PREALLOCATE', 'false')  # columns need the memory
     import jax
 
@@ -50,21 +51,22 @@ def jax_gflops(gpu: bool) -> float:
 
 
 def torch_gflops(gpu: bool) -> float:
-    """With PyTorch, likewise."""
+    """GFLOP/s of PyTorch, on all cores or the GPU."""
     import torch
 
-    def product(a, b):
+    def multiply(a, b):
         torch.matmul(a, b)
         if gpu:
             torch.cuda.synchronize()
 
     torch.set_float32_matmul_precision('high' if gpu else 'highest')
-    to = 'cuda' if gpu else 'cpu'
-    return _best(SIDES_GPU if gpu else SIDES, lambda a: torch.from_numpy(a).to(to), product)
+    device = 'cuda' if gpu else 'cpu'
+    return _best(SIDES_GPU if gpu else SIDES, lambda a: torch.from_numpy(a).to(device), multiply)
 
 
 def _best(sides, place, multiply):
-    found = []
+    """GFLOP/s at the best of some sides, median over `REPEATS` products."""
+    rates = []
     for side in sides:
         a, b = (place(a) for a in np.random.default_rng(0).normal(size=(2, side, side)).astype(np.float32))
         multiply(a, b)
@@ -73,5 +75,5 @@ def _best(sides, place, multiply):
             begin = time.perf_counter()
             multiply(a, b)
             seconds.append(time.perf_counter() - begin)
-        found.append(2 * side**3 / 1e9 / float(np.median(seconds)))
-    return max(found)
+        rates.append(2 * side**3 / 1e9 / float(np.median(seconds)))
+    return max(rates)

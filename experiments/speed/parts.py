@@ -3,7 +3,7 @@
 import functools
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
@@ -20,23 +20,23 @@ from overfit.train.engine import layout
 FLOPS = 10**11  # of a measurement: about a second
 
 
-def rows(*, repeats: int, said: Callable[[str], None]) -> list[dict]:
-    """Rows of the workload `parts`, each net in a fresh process."""
-    found = []
-    for name in workloads.MADE:
-        said(f'parts: a step of {name} on one core')
-        found += rows_of(name, workloads.make(name).flops_per_step, processes.alone(_measured, name, repeats))
-    return found
+def rows(*, repeats: int, tell: Callable[[str], None]) -> list[dict]:
+    """Measures the workload `parts`, each net in a fresh process; returns its rows."""
+    measured = []
+    for name in workloads.MAKERS:
+        tell(f'parts: a step of {name} on one core')
+        rounds = processes.call_in_fresh_process(measure_parts, name, repeats)
+        measured += rows_of_rounds(name, workloads.make(name).flops_per_step, rounds)
+    return measured
 
 
-def rows_of(name: str, flops_per_step: int, rounds: dict[str, list[float]]) -> list[dict]:
-    """Rows from what every round took.
+def rows_of_rounds(name: str, flops_per_step: int, rounds: Mapping[str, list[float]]) -> list[dict]:
+    """Makes rows of what every round took.
 
     Args:
         name: of the workload.
-        flops_per_step: of a member.
-        rounds: seconds of a member-step by part (`'step'`, the whole; `'products'`; `'update'`), and
-            GFLOP/s of the core (`'peak'`).
+        flops_per_step: of a net.
+        rounds: from `measure_parts`.
     """
     return [
         {
@@ -53,77 +53,99 @@ def rows_of(name: str, flops_per_step: int, rounds: dict[str, list[float]]) -> l
     ]
 
 
-def _measured(name, repeats):
+def measure_parts(name: str, repeats: int) -> dict[str, list[float]]:
+    """Measures the parts of a net's step in turns, on one core of a fresh process.
+
+    Args:
+        name: of the workload.
+        repeats: rounds.
+
+    Returns:
+        Of every round, seconds of a net's step by part (`'step'`, the whole; `'products'`; `'update'`), and
+        GFLOP/s of the core (`'peak'`).
+    """
     if hasattr(os, 'sched_setaffinity'):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     jax_columns.configure(1)
     workload = workloads.make(name)
-    width = layout.choose(workload.recipe, workload.examples, workload.members).width
+    width = layout.choose(workload.recipe, workload.examples, members=workload.members).width
     steps = max(20, round(FLOPS / (width * workload.flops_per_step)))
-    taken = {
-        'step': step_alone(workload, width, steps),
-        'products': products(workload, width, steps),
-        'update': update(workload, width, steps),
+    timers = {
+        'step': step_timer(workload, width, steps),
+        'products': products_timer(workload, width, steps),
+        'update': update_timer(workload, width, steps),
         'peak': functools.partial(matmul.jax_gflops, False),
     }
-    return _in_turns(taken, repeats)
+    return _in_turns(timers, repeats)
 
 
-def _in_turns(taken, repeats):
-    rounds = {part: [] for part in taken}
-    for take in taken.values():
-        take()  # compiles
+def _in_turns(timers, repeats):
+    rounds = {part: [] for part in timers}
+    for timer in timers.values():
+        timer()  # compiles
     for _ in range(repeats):
-        for part, take in taken.items():
-            rounds[part].append(take())
+        for part, timer in timers.items():
+            rounds[part].append(timer())
     return rounds
 
 
-def step_alone(workload: workloads.Workload, width: int, steps: int) -> Callable[[], float]:
-    """Seconds of a whole member-step, when called: `width` members, trained like any population."""
-    net = jax_columns.Population(workload._replace(members=width), layout.Layout(1, 1, width))
-    steps = net.settle(steps)
-    return lambda: _seconds(net.run, steps) / (steps * width)
+def step_timer(workload: workloads.Workload, width: int, steps: int) -> Callable[[], float]:
+    """Makes a function that measures the seconds of a net's whole step.
+
+    Args:
+        workload: what is trained, like any population.
+        width: nets side by side.
+        steps: of a measurement.
+    """
+    one_lane = layout.Layout(devices=1, lanes=1, width=width)
+    population = jax_columns.Population(workload._replace(members=width), one_lane)
+    steps = population.settle(steps)
+    return lambda: _seconds(population.run, steps) / (steps * width)
 
 
-def products(workload: workloads.Workload, width: int, steps: int) -> Callable[[], float]:
-    """Seconds of the matrix products and convolutions of a member-step, each by itself, when called."""
-    tasks = product_tasks(workload, width, steps)
+def products_timer(workload: workloads.Workload, width: int, steps: int) -> Callable[[], float]:
+    """Makes a function that measures the seconds of the products in a net's step, each by itself.
 
-    def all_of_them():
-        for function, arguments in tasks:
+    Products are the matrix products and the convolutions. Arguments as of `step_timer`.
+    """
+    programs = product_programs(workload, width, steps)
+
+    def run_all():
+        for function, arguments in programs:
             function(*arguments).block_until_ready()
 
-    return lambda: _seconds(all_of_them) / (steps * width)
+    return lambda: _seconds(run_all) / (steps * width)
 
 
-def product_tasks(workload: workloads.Workload, width: int, steps: int) -> list[tuple[Callable, list]]:
-    """Programs that do one product of a step `steps` times for `width` members, and their arguments."""
-    rng, tasks = np.random.default_rng(0), []
-    for number, shapes in enumerate(workload.layers):
-        arrays = [rng.normal(size=(width, *shape)).astype(np.float32) for shape in shapes]
+def product_programs(
+    workload: workloads.Workload, width: int, steps: int
+) -> list[tuple[Callable[..., jax.Array], list[jax.Array]]]:
+    """Programs that do one product of a step `steps` times for `width` nets, and their arguments."""
+    rng, programs = np.random.default_rng(0), []
+    for number, layer in enumerate(workload.layers):
+        arrays = [rng.normal(size=(width, *shape)).astype(np.float32) for shape in layer]
         x, kernel, slope = (jnp.asarray(a) for a in arrays)
-        product = convolution.convolve if len(shapes[1]) == 4 else jnp.matmul
-        tasks.append((_repeated(product, steps), [x, kernel]))
-        tasks.append((_repeated(functools.partial(_by_kernel, product, shapes[1]), steps), [x, slope]))
+        product = convolution.convolve if layer.convolves else jnp.matmul
+        by_kernel = functools.partial(_gradient_by_kernel, product, layer.kernel)
+        by_inputs = functools.partial(_gradient_by_inputs, product, layer.inputs)
+        programs.append((_repeated(product, steps), [x, kernel]))
+        programs.append((_repeated(by_kernel, steps), [x, slope]))
         if number > 0:  # nothing asks for the gradient by the images
-            tasks.append(
-                (_repeated(functools.partial(_by_inputs, product, shapes[0]), steps), [kernel, slope])
-            )
-    return tasks
+            programs.append((_repeated(by_inputs, steps), [kernel, slope]))
+    return programs
 
 
-def _by_kernel(product, shape, x, slope):
+def _gradient_by_kernel(product, shape, x, slope):
     return jax.vjp(lambda kernel: product(x, kernel), jnp.zeros(shape))[1](slope)[0]
 
 
-def _by_inputs(product, shape, kernel, slope):
+def _gradient_by_inputs(product, shape, kernel, slope):
     return jax.vjp(lambda x: product(x, kernel), jnp.zeros(shape))[1](slope)[0]
 
 
 def _repeated(function, steps):
-    # Within one program, as in a training step: what is computed before does not leave the caches. Every turn
-    # depends on the last, by way of the smaller argument, so that none is left out.
+    # Within one program, as in a training step, what was computed just before is still in the caches. Every
+    # turn depends on the last one, by way of the smaller argument, so that the compiler leaves none out.
     @jax.jit
     def repeated(first, second):
         def one(_, zero):
@@ -135,32 +157,35 @@ def _repeated(function, steps):
     return repeated
 
 
-def update(workload: workloads.Workload, width: int, steps: int) -> Callable[[], float]:
-    """Seconds of a member's update, max-norm included, when called."""
+def update_timer(workload: workloads.Workload, width: int, steps: int) -> Callable[[], float]:
+    """Makes a function that measures the seconds of a net's update, max-norm included.
+
+    Arguments as of `step_timer`.
+    """
     recipe, hyper = workload.recipe, jax.tree.map(np.float32, workload.hyper)
-    moments = step.moments_of(workload.examples.x, workload.examples.kind)
-    shape = workload.examples.x.shape[1:]
+    x = workload.examples.x
+    inputs = workload.examples.kind.measure(x)
 
     def begin(seed):
-        state = step.init_state(keys.key(seed), recipe, hyper, moments, shape)
+        state = step.init_state(keys.key(seed), x[:1], inputs, hyper, recipe)
         return state.params, state.opt_state
 
-    def one(params, opt_state, slopes):
+    def update(params, opt_state, slopes):
         updates, opt_state = recipe.optimizer(hyper, hyper.learning_rate).update(slopes, opt_state, params)
         return penalties.max_norm(optax.apply_updates(params, updates), hyper.max_norm), opt_state
 
     @functools.partial(jax.jit, donate_argnums=0)
     def repeated(carry, slopes):
-        return jax.lax.fori_loop(0, steps, lambda _, carry: jax.vmap(one)(*carry, slopes), carry)
+        return jax.lax.fori_loop(0, steps, lambda _, carry: jax.vmap(update)(*carry, slopes), carry)
 
-    begun = jax.jit(jax.vmap(begin))
-    slopes, _ = begun(np.arange(width, dtype=np.uint32))
+    begin_all = jax.jit(jax.vmap(begin))
+    slopes, _ = begin_all(np.arange(width, dtype=np.uint32))
 
-    def some():
-        carry = jax.block_until_ready(begun(np.arange(width, dtype=np.uint32)))
+    def timer():
+        carry = jax.block_until_ready(begin_all(np.arange(width, dtype=np.uint32)))
         return _seconds(lambda: jax.block_until_ready(repeated(carry, slopes))) / (steps * width)
 
-    return some
+    return timer
 
 
 def _seconds(function, *arguments):

@@ -1,8 +1,8 @@
 """Measures columns in turns, each in a process of its own: memory, threads and compile time are its own.
 
-A column has `members` (trained at once), `compiles`, `threads` (`None`: the library's choice), `run(steps)`,
-`settle(steps)` (the number of steps nearest to it that it can run), `test_error()` and `peak_memory_mb()`
-(`None`: the process's counts).
+A column has `members` (nets trained at once), `compiles`, `threads` (`None`: the library's choice),
+`run(steps)`, `settle(steps)` (which rounds `steps` to a number that this column can run), `test_error()` and
+`peak_memory_mb()` (`None`: that of the process counts).
 """
 
 import concurrent.futures
@@ -21,16 +21,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-FEWEST = 10  # steps of the first run
+FIRST_STEPS = 10  # of the run that compiles
 
 
 class Prepared(NamedTuple):
     """A column that is ready.
 
     Attributes:
-        members: it trains at once.
+        members: nets that it trains at once.
         compile_s: seconds by which its first run was longer than the second; `None`: it compiles nothing.
-        steps: of a measurement, a member.
+        steps: of a net in a measurement.
         threads: chosen for it; `None`: the library's own choice.
     """
 
@@ -58,25 +58,30 @@ class Session:
             steps: of a measurement, where they are fixed.
         """
         column = self._column
-        trial = column.settle(steps or FEWEST)
-        first, took = self._seconds(trial), self._seconds(trial)
-        compile_s = max(0.0, first - took) if column.compiles else None
+        trial = column.settle(steps or FIRST_STEPS)
+        first, second = self._run_seconds(trial), self._run_seconds(trial)
+        compile_s = max(0.0, first - second) if column.compiles else None
         if steps is None:
-            while took < seconds / 4:
-                trial *= 2
-                took = self._seconds(trial)
-            for _ in range(3):
-                trial = column.settle(round(trial * seconds / took))
-                self._seconds(trial)  # where evaluations are further apart, the program is another
-                took = self._seconds(trial)
-                if took > seconds / 2:
-                    break
+            trial = self._steps_for(seconds, trial, second)
         self._steps = trial
         return Prepared(column.members, compile_s, trial, column.threads)
 
+    def _steps_for(self, seconds, trial, duration):
+        """Steps that take about so long, from those of a trial and its duration."""
+        while duration < seconds / 4:
+            trial *= 2
+            duration = self._run_seconds(trial)
+        for _ in range(3):
+            trial = self._column.settle(round(trial * seconds / duration))
+            self._run_seconds(trial)  # compiles: where evaluations are further apart, the program is another
+            duration = self._run_seconds(trial)
+            if duration > seconds / 2:
+                break
+        return trial
+
     def measure(self) -> float:
-        """Member-steps a second."""
-        return self._column.members * self._steps / self._seconds(self._steps)
+        """Steps a second, of all nets together."""
+        return self._column.members * self._steps / self._run_seconds(self._steps)
 
     def peak_memory_mb(self) -> float:
         """Of the GPU where the column computes on one, else of this process."""
@@ -86,7 +91,7 @@ class Session:
         """Percent."""
         return self._column.test_error()
 
-    def _seconds(self, steps):
+    def _run_seconds(self, steps):
         begin = time.perf_counter()
         self._column.run(steps)
         return time.perf_counter() - begin
@@ -96,7 +101,7 @@ def peak_memory_mb() -> float:
     """Largest resident memory of this process so far, MB."""
     status = pathlib.Path('/proc/self/status')
     if status.exists():
-        # What getrusage says holds the parent's memory too, from before the program was loaded.
+        # getrusage also counts what the parent held when it started this process.
         return int(re.search(r'VmHWM:\s+(\d+) kB', status.read_text())[1]) / 1024
     unit = 2**20 if sys.platform == 'darwin' else 2**10
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
@@ -113,14 +118,14 @@ class Process:
         context = multiprocessing.get_context('spawn')
         self._pool = concurrent.futures.ProcessPoolExecutor(1, context, _end_with_parent)
 
-    def call(self, function: Callable[..., Any], *arguments) -> Any:
+    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Calls a function there.
 
         Raises:
             Failed: it raised, or the process died.
         """
         try:
-            return self._pool.submit(_guarded, function, *arguments).result()
+            return self._pool.submit(_call, function, *arguments).result()
         except concurrent.futures.BrokenExecutor as error:
             raise Failed(f'its process died: {error}') from error
 
@@ -135,13 +140,13 @@ class Worker(Process):
     def __init__(self, build: Callable[[], Any]):
         super().__init__()
         try:
-            self.call(_open, build)
+            self.call(_open_session, build)
         except Failed:
             self.close()
             raise
 
     def __getattr__(self, name):
-        return lambda *arguments: self.call(_ask, name, *arguments)
+        return lambda *arguments: self.call(_call_session, name, *arguments)
 
 
 def _end_with_parent():
@@ -152,31 +157,35 @@ def _end_with_parent():
     threading.Thread(target=wait, daemon=True).start()
 
 
-def _guarded(function, *arguments):
-    # Exceptions of some libraries do not survive the way between processes.
+def _call(function, *arguments):
+    # Exceptions of some libraries cannot be pickled, and would end the pool.
     try:
         return function(*arguments)
     except Exception as error:
-        said = (str(error).strip().splitlines() or [''])[0]
-        raise Failed(f'{type(error).__name__}: {said}') from error
+        message = (str(error).strip().splitlines() or [''])[0]
+        raise Failed(f'{type(error).__name__}: {message}') from error
 
 
-def _open(build):
+def _open_session(build):
     global _session
     _session = Session(build)
 
 
-def _ask(name, *arguments):
+def _call_session(name, *arguments):
     return getattr(_session, name)(*arguments)
 
 
-def alone(function: Callable[..., Any], *arguments) -> Any:
-    """Calls a function in a fresh process."""
+def call_in_fresh_process(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Calls a function in a fresh process.
+
+    Raises:
+        Failed: it raised, or the process died.
+    """
     with contextlib.closing(Process()) as process:
         return process.call(function, *arguments)
 
 
-def measure(
+def measure_in_turns(
     workload: str,
     columns: Mapping[str, Callable[[], Any]],
     *,
@@ -187,8 +196,8 @@ def measure(
     optional: Collection[str] = (),
     steps: int | None = None,
     tested: bool = True,
-    said: Callable[[str], None] = lambda text: None,
-    worker=Worker,
+    tell: Callable[[str], None] = lambda text: None,
+    worker: Callable[[Callable[[], Any]], Any] = Worker,
 ) -> list[dict]:
     """Measures the columns of a workload in turns, so that their ratios are of one run.
 
@@ -197,13 +206,13 @@ def measure(
         columns: what makes each.
         repeats: rounds.
         seconds: that each column takes a round.
-        flops_per_step: of a member; `peak` needs it.
-        peak: measures GFLOP/s of the machine, right after every round: other work on the machine slows the
-            last column and it alike.
+        flops_per_step: of a net; `peak` needs it.
+        peak: measures GFLOP/s of the machine right after every round, because other work on the machine
+            slows it as it slows the columns.
         optional: columns that are left out where they fail, whenever that is.
         steps: of a measurement, where they are fixed.
         tested: train for the test error in the end.
-        said: told of the progress.
+        tell: told of the progress.
         worker: makes the process of a column.
 
     Returns:
@@ -214,34 +223,35 @@ def measure(
     """
     running, prepared, rates, peaks, rows = {}, {}, {}, [], []
 
-    def asked(name, question, *arguments):
+    def ask(name, question, *arguments):
+        """The answer of a column; `None` where it is optional and failed, and then it is left out."""
         try:
             return question(*arguments)
         except Failed as failure:
             if name not in optional:
                 raise Failed(f'{workload}: {name}: {failure}') from failure
-            said(f'{workload}: {name} is left out: {failure}')
+            tell(f'{workload}: {name} is left out: {failure}')
             prepared.pop(name, None)
             return None
 
     try:
         for name, build in columns.items():
-            running[name] = asked(name, worker, build)
-            ready = running[name] and asked(name, running[name].prepare, seconds, steps)
+            running[name] = ask(name, worker, build)
+            ready = running[name] and ask(name, running[name].prepare, seconds, steps)
             if ready:
                 prepared[name], rates[name] = ready, []
                 compiled = f', compiled in {ready.compile_s:.1f} s' if ready.compile_s else ''
-                said(f'{workload}: {name} is ready{compiled}')
+                tell(f'{workload}: {name} is ready{compiled}')
         for number in range(repeats):
             for name in list(prepared):
-                rates[name].append(asked(name, running[name].measure))
+                rates[name].append(ask(name, running[name].measure))
             if peak:
                 peaks.append(peak())
             latest = ', '.join(f'{name} {rates[name][-1]:,.0f}' for name in prepared)
-            said(f'{workload}: round {number + 1} of {repeats}: {latest} member-steps/s')
+            tell(f'{workload}: round {number + 1} of {repeats}: {latest} member-steps/s')
         for name, ready in list(prepared.items()):
-            memory = asked(name, running[name].peak_memory_mb)
-            error = asked(name, running[name].test_error) if tested and name in prepared else None
+            memory = ask(name, running[name].peak_memory_mb)
+            error = ask(name, running[name].test_error) if tested and name in prepared else None
             if name not in prepared:
                 continue
             rows.append(
@@ -259,9 +269,9 @@ def measure(
                 | (_shares(rates[name], flops_per_step, peaks) if peak else {})
             )
     finally:
-        for one in running.values():
-            if one:
-                one.close()
+        for process in running.values():
+            if process:
+                process.close()
     return rows
 
 

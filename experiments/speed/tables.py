@@ -1,10 +1,10 @@
-"""Words and tables for the speed benchmark, all from what its JSON holds."""
+"""Sentences and tables of the speed benchmark, all from what its JSON holds."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from experiments.speed.torch_task import COLUMNS as TORCH
+from experiments.speed import torch_task
 
 OURS = 'overfit'
 INSIDE = (
@@ -18,7 +18,7 @@ INSIDE = (
 )
 
 
-def rates(rows: Sequence[dict], workload: str) -> dict[str, dict]:
+def rows_of(rows: Sequence[dict], workload: str) -> dict[str, dict]:
     """The rows of a workload, by column."""
     return {row['column']: row for row in rows if row['workload'] == workload}
 
@@ -29,12 +29,12 @@ def ratio(rows: Mapping[str, dict], column: str, other: str) -> float:
 
 
 def rate(number: float) -> str:
-    """Three figures."""
+    """A rate as text, to three figures or more."""
     return f'{number:,.0f}' if number >= 100 else f'{number:.3g}'
 
 
-def table(rows: Sequence[dict], title: str) -> str:
-    """A workload as text: a line a column, and how many times as fast `overfit` is as each."""
+def console_table(rows: Sequence[dict], title: str) -> str:
+    """A workload as text: a line for each column, and how many times as fast `overfit` is as that."""
     by_column = {row['column']: row for row in rows}
     heads = ('members', 'member-steps/s', 'of rounds', 'overfit ×', 'GFLOP/s', 'of peak', 'compile s', 'MB')
     lines = [title, _aligned('', *heads, 'test error %')]
@@ -62,17 +62,17 @@ def _aligned(first, *cells):
 
 def parts_table(rows: Sequence[dict]) -> str:
     """Markdown: what a step takes its time for, on one core; `''` where that was not measured."""
-    found = {}
+    by_workload = {}
     for row in rows:
         if row['workload'].startswith('parts of '):
-            found.setdefault(row['workload'].removeprefix('parts of '), {})[row['column']] = row
-    if not found:
+            by_workload.setdefault(row['workload'].removeprefix('parts of '), {})[row['column']] = row
+    if not by_workload:
         return ''
     lines = [
         '| on one core | a member-step | its products and convolutions | its update | the rest |',
         '|---|---|---|---|---|',
     ]
-    for name, parts in found.items():
+    for name, parts in by_workload.items():
         times = {part: row['milliseconds']['median'] for part, row in parts.items()}
         rest = times['step'] - times['products'] - times['update']
         step, products = (f'{100 * parts[part]["peak_share"]:.0f} %' for part in ('step', 'products'))
@@ -80,7 +80,7 @@ def parts_table(rows: Sequence[dict]) -> str:
             f'| {name} | {times["step"]:.3g} ms, {step} of the peak | {times["products"]:.3g} ms, {products} '
             f'| {times["update"]:.3g} ms | {rest:.2g} ms |'
         )
-    peak = np.median([peak for parts in found.values() for peak in parts['step']['core_peaks']])
+    peak = np.median([peak for parts in by_workload.values() for peak in parts['step']['core_peaks']])
     return '\n'.join(lines) + (
         '\n\nProducts and update are timed as programs of their own. The peak is that of the core, '
         f'{peak:,.0f} GFLOP/s; the others are idle. If all else took no time, a step would reach the share '
@@ -89,51 +89,51 @@ def parts_table(rows: Sequence[dict]) -> str:
     )
 
 
-def center_line(rows: Sequence[dict]) -> str:
+def center_sentence(rows: Sequence[dict]) -> str:
     """W5: what a step with the center loss costs."""
     names = sorted({row['workload'] for row in rows if row['workload'].startswith('W5 on ')})
-    found = [
-        f'{ratio(rates(rows, name), "softmax", "center"):.2f} × on {name.removeprefix("W5 on ")}'
+    ratios = [
+        f'{ratio(rows_of(rows, name), "softmax", "center"):.2f} × on {name.removeprefix("W5 on ")}'
         for name in names
     ]
-    return f'A step with the center loss takes {", ".join(found)} the time of one with cross-entropy alone.'
+    return f'A step with the center loss takes {", ".join(ratios)} the time of one with cross-entropy alone.'
 
 
-def study_line(rows: Sequence[dict]) -> str:
+def study_sentence(rows: Sequence[dict]) -> str:
     """W6: the whole study."""
-    by_column, said = rates(rows, 'W6'), []
+    by_column, runs = rows_of(rows, 'W6'), []
     for column, words in (('cold', 'with nothing compiled'), ('warm', 'again')):
         row = by_column[column]
         first = row['first_result_s']
         first = '' if first is None else f', the first result after {first:.0f} s'
-        said.append(
+        runs.append(
             f'{words} {row["seconds"]:.0f} s ({100 * row["compile_share"]:.0f} % of it compiling{first})'
         )
-    line = f'The whole study, `python -m experiments.squeeze`: {"; ".join(said)}.'
+    both = f'The whole study, `python -m experiments.squeeze`: {"; ".join(runs)}.'
     plain = by_column.get('plain_loop')
     if plain is None:
-        return line
+        return both
     return (
-        f'{line} The same nets one after another, a compiled step at a time, would train for '
+        f'{both} The same nets one after another, a compiled step at a time, would train for '
         f'{plain["seconds"]:.0f} s (extrapolated from {100 * plain["extrapolated_from"]:g} % of them).'
     )
 
 
-def population_line(rows: Sequence[dict]) -> str:
+def population_sentence(rows: Sequence[dict]) -> str:
     """W7: rate and memory by members."""
-    found = rates(rows, 'W7')
-    steps = next(iter(found.values()))['steps']
+    by_size = rows_of(rows, 'W7')
+    steps = next(iter(by_size.values()))['steps']
     sizes = [
         f'{int(column):,}: {rate(row["member_steps_per_s"]["median"])} ({row["peak_memory_mb"]:.0f} MB)'
-        for column, row in found.items()
+        for column, row in by_size.items()
     ]
     return f"Member-steps/s by members, W1's net, {steps} steps each: {'; '.join(sizes)}."
 
 
-def stopping_line(rows: Sequence[dict]) -> str:
+def stopping_sentence(rows: Sequence[dict]) -> str:
     """What stopping early saves."""
-    found = rates(rows, 'stopping')
-    compact, not_compact = found['compact'], found['not_compact']
+    by_column = rows_of(rows, 'stopping')
+    compact, not_compact = by_column['compact'], by_column['not_compact']
     return (
         f'Half of {compact["members"]} members run out of patience after a quarter of {compact["steps"]} '
         f'steps, {100 * compact["stopped_share"]:.1f} % of all: {100 * compact["saved_share"]:.0f} % of that '
@@ -141,16 +141,21 @@ def stopping_line(rows: Sequence[dict]) -> str:
     )
 
 
-LINES = {'W5': center_line, 'W6': study_line, 'W7': population_line, 'stopping': stopping_line}
+SENTENCES = {
+    'W5': center_sentence,
+    'W6': study_sentence,
+    'W7': population_sentence,
+    'stopping': stopping_sentence,
+}
 
 
-def line(name: str, rows: Sequence[dict]) -> str:
-    """What was found in a workload of `LINES`; `''` where it was not run."""
+def sentence(name: str, rows: Sequence[dict]) -> str:
+    """What a workload showed, of those in `SENTENCES`; `''` where there are no rows of it."""
     there = any(row['workload'].split(' ')[0] == name for row in rows)
-    return LINES[name](rows) if there else ''
+    return SENTENCES[name](rows) if there else ''
 
 
-def section(result: dict) -> str:
+def readme_section(result: dict) -> str:
     """Markdown of the README's section on speed.
 
     Args:
@@ -165,12 +170,12 @@ def section(result: dict) -> str:
         '|---|---|---|---|---|---|---|---|',
     ]
     lines = []
-    for name, about in workloads.ABOUT.items():
-        found = rates(rows, name)
-        if OURS in found:
-            lines.append(_table_row(name, about, found))
+    for name, description in workloads.DESCRIPTIONS.items():
+        by_column = rows_of(rows, name)
+        if OURS in by_column:
+            lines.append(_table_row(name, description, by_column))
     table = '\n'.join([*heads, *lines]) if lines else ''
-    sentences = [text for text in (line(name, rows) for name in LINES) if text]
+    sentences = [text for text in (sentence(name, rows) for name in SENTENCES) if text]
     machine, versions = result['machine'], result['versions']
     torch = f', PyTorch {versions["torch"]}' if 'torch' in versions else ''
     where = '' if result['device'] == 'cpu' else f'{result["device"]}; '
@@ -179,8 +184,8 @@ def section(result: dict) -> str:
         f'JAX {versions["jax"]}{torch}; float32 matmul peak {_peaks(result)} GFLOP/s. '
         f'`{result["command"]}`'
     )
-    said = '\n'.join(f'* {text}' for text in sentences)
-    parts = [table, said, INSIDE if lines else '', parts_table(rows), on]
+    bullets = '\n'.join(f'* {text}' for text in sentences)
+    parts = [table, bullets, INSIDE if lines else '', parts_table(rows), on]
     return '\n\n'.join(part for part in parts if part)
 
 
@@ -190,21 +195,21 @@ def _peaks(result):
     return f'{result["matmul_peak_gflops"]:,.0f}{between}'
 
 
-def _table_row(name, about, found):
-    ours = found[OURS]
+def _table_row(name, description, by_column):
+    ours = by_column[OURS]
 
     def times(*columns):
-        ratios = {column: ratio(found, OURS, column) for column in columns if column in found}
+        ratios = {column: ratio(by_column, OURS, column) for column in columns if column in by_column}
         if not ratios:
             return '–'
         least = min(ratios, key=ratios.get)
         return f'{ratios[least]:.3g}' + (f' (`{least}`)' if len(columns) > 1 else '')
 
     cells = [
-        f'{name}: {about}; {ours["members"]:,} members',
+        f'{name}: {description}; {ours["members"]:,} members',
         rate(ours['member_steps_per_s']['median']),
         times('dataloader'),
-        times(*TORCH),
+        times(*torch_task.COLUMNS),
         times('own_loop', 'own_scan'),
         f'{100 * ours["peak_share"]:.1f} %',
         f'{ours["compile_s"]:.1f} s',

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Iterable
 
 import torch
 from torch import func
@@ -9,8 +10,8 @@ from torch.utils import data
 
 from experiments.speed.torch_task import Task
 
-MODELS = 3  # trained one after another for the test error
-TRIAL = 0.2  # seconds, to choose the number of threads by
+TESTED_NETS = 3  # trained one after another for the test error
+TRIAL = 0.2  # seconds of the runs by which the number of threads is chosen
 
 
 def network(task: Task) -> torch.nn.Sequential:
@@ -33,7 +34,7 @@ def network(task: Task) -> torch.nn.Sequential:
 
 
 @torch.no_grad()
-def initialise(weights, *, stacked: bool = False) -> None:
+def initialise(weights: Iterable[torch.Tensor], *, stacked: bool = False) -> None:
     """Draws weights `[out, in, ...]` from `N(0, 2 / fan_in)` and sets biases to 0, in place."""
     for weight in weights:
         shape = weight.shape[1:] if stacked else weight.shape
@@ -41,7 +42,7 @@ def initialise(weights, *, stacked: bool = False) -> None:
 
 
 class _Column:
-    """What all have: the data on the device, and the measure of time."""
+    """What all columns have: the data on the device, and the choice of threads."""
 
     def __init__(self, task: Task):
         if task.device == 'cuda':
@@ -57,16 +58,16 @@ class _Column:
         """Takes one thread where all of them are slower, as they are for small nets; on a CPU only."""
         if self.task.device != 'cpu':
             return
-        everything, steps, taken = torch.get_num_threads(), 2, {}
+        most, steps, seconds = torch.get_num_threads(), 2, {}
         torch.set_num_threads(1)
         self.run(steps)
-        while self._seconds(steps) < TRIAL:
+        while self._run_seconds(steps) < TRIAL:
             steps *= 2
-        for threads in sorted({1, everything}):
+        for threads in sorted({1, most}):
             torch.set_num_threads(threads)
             self.run(2)
-            taken[threads] = self._seconds(steps)
-        self.threads = min(taken, key=taken.get)
+            seconds[threads] = self._run_seconds(steps)
+        self.threads = min(seconds, key=seconds.get)
         torch.set_num_threads(self.threads)
 
     def run(self, steps: int) -> None:
@@ -79,18 +80,18 @@ class _Column:
         self._wait()
 
     def optimizer(self) -> torch.optim.Optimizer:
-        """Of the weights, without momentum yet."""
+        """SGD on the weights, its momenta still empty."""
         return torch.optim.SGD(self.trained(), self.task.learning_rate, self.task.momentum)
 
     def settle(self, steps: int) -> int:
-        """Any number of steps will do."""
+        """Takes any number of steps, at least one."""
         return max(1, steps)
 
     def peak_memory_mb(self) -> float | None:
         """Of the GPU, MB; `None` on a CPU."""
         return torch.cuda.max_memory_allocated() / 2**20 if self.task.device == 'cuda' else None
 
-    def _seconds(self, steps):
+    def _run_seconds(self, steps):
         begin = time.perf_counter()
         self.run(steps)
         return time.perf_counter() - begin
@@ -118,8 +119,8 @@ class Eager(_Column):
         self._linear = [layer.weight for layer in self.net if isinstance(layer, torch.nn.Linear)]
         self._loader = None
         if loader:
-            stored = data.TensorDataset(torch.from_numpy(task.x), torch.from_numpy(task.y))
-            self._loader = data.DataLoader(stored, task.batch_size, shuffle=True, drop_last=True)
+            dataset = data.TensorDataset(torch.from_numpy(task.x), torch.from_numpy(task.y))
+            self._loader = data.DataLoader(dataset, task.batch_size, shuffle=True, drop_last=True)
         self.choose_threads()
         if compiled:
             self._forward = torch.compile(self.net, fullgraph=True)
@@ -128,7 +129,7 @@ class Eager(_Column):
         """The net's weights."""
         return list(self.net.parameters())
 
-    def step(self, optimizer, x, y) -> torch.Tensor:
+    def step(self, optimizer: torch.optim.Optimizer, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """Trains on one batch; returns the loss before."""
         optimizer.zero_grad()
         loss = torch.nn.functional.cross_entropy(self._forward(x), y)
@@ -141,14 +142,14 @@ class Eager(_Column):
         return loss.detach()
 
     def test_error(self) -> float:
-        """Percent, mean over `MODELS` nets."""
+        """Percent, mean over `TESTED_NETS` nets."""
         errors = []
-        for _ in range(MODELS):
+        for _ in range(TESTED_NETS):
             self.run(self.task.steps)
             self.net.eval()
             with torch.no_grad():
                 errors.append((self.net(self.x_test).argmax(1) != self.y_test).float().mean().item())
-        return 100 * sum(errors) / MODELS
+        return 100 * sum(errors) / TESTED_NETS
 
     def _batches(self):
         device, size = self.task.device, self.task.batch_size
@@ -187,7 +188,7 @@ class Stacked(_Column):
         """The weights of all nets, stacked."""
         return list(self.weights.values())
 
-    def step(self, optimizer, x, y) -> None:
+    def step(self, optimizer: torch.optim.Optimizer, x: torch.Tensor, y: torch.Tensor) -> None:
         """Trains on batches `[members, B, ...]`."""
         gradient = self._gradient(self.weights, x, y)
         for name, weight in self.weights.items():

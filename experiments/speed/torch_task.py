@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,7 +27,7 @@ class Task(NamedTuple):
         dropout: of the dense hidden units.
         input_dropout: of the inputs.
         max_norm: bound on a unit's incoming weights; 0: none.
-        members: nets that `vmap` trains at once.
+        members: nets that the column `vmap` trains at once.
         steps: before the test error is taken.
         device: `'cpu'` or `'cuda'`.
     """
@@ -51,7 +51,7 @@ class Task(NamedTuple):
     device: str
 
 
-def build(task: Task, column: str):
+def build(task: Task, column: str) -> Any:
     """Makes one of `COLUMNS`; PyTorch is loaded only here, in the process of the column."""
     os.environ['TORCHINDUCTOR_FORCE_DISABLE_CACHES'] = '1'  # compile time is measured
     warnings.filterwarnings('ignore', 'dynamo_pgo force disabled')

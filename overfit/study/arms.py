@@ -42,7 +42,7 @@ class Technique(NamedTuple):
 
     @property
     def judged_by_validation(self) -> bool:
-        """Whether held-out examples can say if it helps: there are some, and one net's best weights are kept."""
+        """Whether held-out examples can say if it helps: some are held out, and one net's best weights kept."""
         return self.nets == 1 and not self.refit and self.restore_best
 
 

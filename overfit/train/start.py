@@ -5,7 +5,9 @@ embeddings, slopes of activations, and all collections beside `params`.
 """
 
 import functools
+from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -16,7 +18,7 @@ INIT = 0xFFFFFFFF  # folded into a net's key where the number of a step would st
 
 
 @functools.lru_cache(maxsize=1024)
-def shapes_of(model, example: jax.ShapeDtypeStruct) -> tuple[base.Outputs, base.Variables]:
+def shapes_of(model: nn.Module, example: jax.ShapeDtypeStruct) -> tuple[base.Outputs, base.Variables]:
     """What a model gives and holds, without computing it.
 
     Args:
@@ -84,7 +86,7 @@ def drawn(initializer: base.Initializer) -> base.Start:
     return base.Start(functools.partial(_drawn, initializer), name=getattr(initializer, '__name__', 'own'))
 
 
-def given(variables: base.Variables, *, rest: base.Start = own, inputs=None) -> base.Start:
+def given(variables: base.Variables, *, rest: base.Start = own, inputs: Any = None) -> base.Start:
     """Given weights: fine-tuning, transfer without the source data.
 
     Args:
@@ -114,7 +116,7 @@ def _with_rest(rest):
     return functools.partial(_given, rest)
 
 
-def check_given(start: base.Start, model, example: jax.ShapeDtypeStruct) -> None:
+def check_given(start: base.Start, model: nn.Module, example: jax.ShapeDtypeStruct) -> None:
     """Refuses given weights that do not fit a model, before anything is drawn.
 
     Args:

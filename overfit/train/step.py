@@ -1,5 +1,6 @@
 """One train step for one net; `jit`, `vmap` and `pmap` make everything else of it."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -116,7 +117,7 @@ def train_step(
     for number, augment in enumerate(recipe.augment):
         batch = augment(jax.random.fold_in(key, number + 1), batch, hyper, state.inputs)
     x = prepared(batch.x, state.inputs, recipe)
-    model = recipe.model if axis_name is None else recipe.model.clone(axis_name=axis_name)
+    model = recipe.model if axis_name is None else _sharded(recipe.model, axis_name)
     trained, frozen = parted(state.params, recipe)
 
     def objective(trained):
@@ -164,6 +165,12 @@ def train_step(
         loss_state=loss_state,
         average=average,
     ), metrics
+
+
+def _sharded(model, axis_name):
+    """A model that averages its batch statistics over shards; one without statistics has no such field."""
+    fields = {field.name for field in dataclasses.fields(model)}
+    return model.clone(axis_name=axis_name) if 'axis_name' in fields else model
 
 
 def _values(loss, key, state, outputs, batch, hyper, axis_name):

@@ -13,12 +13,12 @@ from absl import flags
 from absl.testing import absltest, flagsaver, parameterized
 from scipy import ndimage
 
-from experiments import benchmark, provenance
+from experiments import benchmark, provenance, shared_flags
 from experiments.speed import handwritten
 from overfit import base
-from overfit.data import splits
+from overfit.data import kinds, splits
 from overfit.report import page
-from overfit.study import measure, results, search
+from overfit.study import decide, measure, requests, results, search
 from overfit.study import squeeze as study_lib
 from overfit.train.engine import population
 from tests.report import made_up
@@ -55,9 +55,9 @@ def _images(n, seed):
 
 def _study(seed=3):
     x, y = _images(90, 0)
-    train = base.Examples(x, y, ('left', 'middle', 'right'), 'image')
+    train = base.Examples(x, y, ('left', 'middle', 'right'), kinds.image)
     data = splits.Splits(train, splits.Holdout(*_images(30, 1)), 'bars', 'given', (), 'abc')
-    return study_lib.prepare(data, study_lib.Request(train_size=24, replicates=3, seed=seed))
+    return requests.prepare(data, requests.Request(train_size=24, replicates=3, seed=seed))
 
 
 def _as_sets(examples):
@@ -85,13 +85,13 @@ class MeasureTest(parameterized.TestCase):
             members.extend(given)
             raise Stop
 
-        tuned = search.Tuned(study.arms[0], base.Hyper(steps=10.0), (0.0,), 0.0, 5, 1, 10, 0)
+        tuned = search.Tuned(study.design.arms[0], base.Hyper(steps=10.0), (0.0,), 0.0, 5, 1, 10, 0)
         with mock.patch.object(population, 'train', record):
             with self.assertRaises(Stop):
-                measure.measure([tuned], study.splits.train, study.splits.test, study.plan.protocol)
+                measure.measure([tuned], study.splits.train, study.splits.test, study.design.plan.protocol)
             with self.assertRaises(Stop):
-                finished = study_lib.finish(tuned, 1, ['refit'])
-                study_lib.train_final(finished, study.splits.train, study.labelled, study.plan.protocol, None)
+                finished = decide.finish(tuned, 1, study.design)
+                study_lib.train_final(finished, study.design, study.splits)
         pool = study.splits.train
         used = [np.concatenate([m.train, m.validation]) for m in members]
         self.assertEqual([len(u) for u in used], [24] * 4)
@@ -199,11 +199,18 @@ class BinaryTest(parameterized.TestCase):
         (['--workload=by_hand', '--repeats=2'], '--repeats is of speed'),
         (['--json=nowhere/speed.json'], 'no such folder'),
     )
-    def test_one_sentence(self, arguments, said):
+    def test_one_sentence(self, arguments, sentence):
         with flagsaver.flagsaver():
             flags.FLAGS(['benchmark', *arguments])
-            with self.assertRaisesRegex(ValueError, said):
-                benchmark.chosen()
+            with self.assertRaisesRegex(ValueError, sentence):
+                benchmark.chosen_workloads()
+
+    @parameterized.parameters(
+        ('train_size=5 does not fit: give seed=1', '--train_size=5 does not fit: give --seed=1'),
+        ('--data=x and pool.data=y; widths=3', '--data=x and pool.data=y; widths=3'),
+    )
+    def test_arguments_as_flags(self, message, spelled):
+        self.assertEqual(shared_flags.as_flags(message), spelled)
 
     def test_machine(self):
         machine = provenance.machine()
@@ -228,7 +235,7 @@ class BinaryTest(parameterized.TestCase):
 class ByHandTest(parameterized.TestCase):
     def test_learns_and_repeats(self):
         x, y = _images(24, 0)
-        labelled = base.Examples(x, y, ('left', 'middle', 'right'), 'image')
+        labelled = base.Examples(x, y, ('left', 'middle', 'right'), kinds.image)
         x_test, y_test = _images(60, 1)
         with mock.patch.object(handwritten, 'EPOCHS', 20):
             first, again = (handwritten.by_hand(labelled, x_test, 5) for _ in range(2))
@@ -255,10 +262,10 @@ class ByHandTest(parameterized.TestCase):
         )
         np.testing.assert_allclose(moved[0, 0].numpy(), expected, atol=1e-4)
 
-    @parameterized.parameters(('vector', (20,)), ('image', (3, 8, 1)))
+    @parameterized.parameters((kinds.vector, (20,)), (kinds.image, (3, 8, 1)))
     def test_refuses_other_inputs(self, kind, shape):
         labelled = base.Examples(np.zeros((6, *shape), np.uint8), np.zeros(6, np.int32), ('a', 'b'), kind)
-        with self.assertRaisesRegex(ValueError, f'at least 4×4 pixels; these are {kind}s of {shape[0]}'):
+        with self.assertRaisesRegex(ValueError, f'at least 4×4 pixels; these are {kind.noun} of {shape[0]}'):
             handwritten.by_hand(labelled, labelled.x, 0)
 
 

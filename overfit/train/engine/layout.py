@@ -3,6 +3,7 @@
 import functools
 from typing import NamedTuple
 
+import flax.linen as nn
 import jax
 import numpy as np
 
@@ -29,7 +30,7 @@ class Layout(NamedTuple):
 
 
 @functools.lru_cache(maxsize=1024)
-def forward_flops(model, example: jax.ShapeDtypeStruct) -> float:
+def forward_flops(model: nn.Module, example: jax.ShapeDtypeStruct) -> float:
     """Floating-point operations of one example's forward pass.
 
     Args:
@@ -41,12 +42,12 @@ def forward_flops(model, example: jax.ShapeDtypeStruct) -> float:
     return float(lowered.cost_analysis()['flops'])
 
 
-def weights_of(model, example: jax.ShapeDtypeStruct) -> int:
+def weights_of(model: nn.Module, example: jax.ShapeDtypeStruct) -> int:
     """Number of weights and running statistics of a model; arguments as of `forward_flops`."""
     return sum(a.size for a in jax.tree.leaves(start.shapes_of(model, example)[1]))
 
 
-def reuses_weights(model, example: jax.ShapeDtypeStruct) -> bool:
+def reuses_weights(model: nn.Module, example: jax.ShapeDtypeStruct) -> bool:
     """Whether a model uses its weights at many places of an input, as convolutions do.
 
     A dense net multiplies by every weight once for an example, two operations each.
@@ -60,7 +61,7 @@ def example_of(recipe: base.Recipe, examples: base.Examples) -> jax.ShapeDtypeSt
     return step.example_of(examples.x, inputs, recipe)
 
 
-def choose(recipe: base.Recipe, examples: base.Examples, members: int = MANY) -> Layout:
+def choose(recipe: base.Recipe, examples: base.Examples, *, members: int = MANY) -> Layout:
     """Chooses how many members run side by side.
 
     On a CPU a lane is as wide as keeps about 40 MFLOP a step in it (measured: 4 to 8 members

@@ -138,7 +138,7 @@ def train(
     for recipe, numbers in groups.items():
         fields = fields_of(members[n].hyper for n in numbers)
         group = [members[n]._replace(hyper=filled(members[n].hyper, fields)) for n in numbers]
-        where = layout or layouts.choose(recipe, examples, len(group))
+        where = layout or layouts.choose(recipe, examples, members=len(group))
         if data is None or len(data[0]) != where.devices:
             data = parallel.replicate((examples.x, examples.y), where.devices)
         inputs = [

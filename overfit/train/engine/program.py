@@ -3,8 +3,10 @@
 import dataclasses
 import functools
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -126,7 +128,7 @@ class Record(NamedTuple):
     stopped: Any
 
 
-def score(error, loss):
+def score(error: base.Array | float, loss: base.Array | float) -> base.Array | float:
     """What selection minimises: the validation error, and among near-equals the lower cross-entropy.
 
     The kept weights of a net and the choice among settings follow the same score.
@@ -160,7 +162,7 @@ def slot_of(recipe: base.Recipe, raw: jax.ShapeDtypeStruct, packed: Packed) -> S
 
 
 @functools.lru_cache(maxsize=PROGRAMS)
-def draw(function, model, example: jax.ShapeDtypeStruct):
+def draw(function: Callable, model: nn.Module, example: jax.ShapeDtypeStruct) -> Callable:
     """Program: seeds and log2 scales `[devices, width]`, given variables likewise -> variables.
 
     A program of its own, so that recipes which differ in their start alone share `advance`, which takes
@@ -187,7 +189,7 @@ def _kept(variables, state):
 
 
 @functools.lru_cache(maxsize=PROGRAMS)
-def advance(recipe: base.Recipe, raw: jax.ShapeDtypeStruct, eval_every: int):
+def advance(recipe: base.Recipe, raw: jax.ShapeDtypeStruct, eval_every: int) -> Callable:
     """Program: slots, which of them begin, variables, jobs, evaluations `[devices]`, x, y -> slots, records.
 
     A slot that begins takes the initial state, with its variables. Then every slot does `eval_every` steps

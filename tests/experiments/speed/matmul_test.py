@@ -17,9 +17,9 @@ class Fake:
         Fake.open += 1
         self._calls = 0
 
-    def call(self, way, gpu):
+    def call(self, library, gpu):
         self._calls += 1
-        return 10.0 * self._calls + (way is matmul.torch_gflops) + 100 * gpu
+        return 10.0 * self._calls + (library is matmul.torch_gflops) + 100 * gpu
 
     def close(self):
         Fake.open -= 1
@@ -31,7 +31,7 @@ class PeakTest(absltest.TestCase):
             with contextlib.closing(matmul.Peak(gpu=True, torch=True)) as peak:
                 self.assertEqual(Fake.open, 2)
                 self.assertEqual([peak(), peak()], [111, 121])
-            self.assertEqual((peak.taken, Fake.open), ([111, 121], 0))
+            self.assertEqual((peak.history, Fake.open), ([111, 121], 0))
 
     def test_measured(self):
         with contextlib.closing(matmul.Peak(gpu=False, torch=False)) as peak:

@@ -8,7 +8,7 @@ from absl.testing import absltest, parameterized
 
 from experiments.speed import jax_columns, processes, workloads
 from overfit.nn import models
-from tests import problems
+from tests.experiments.speed import tiny
 
 MLP = models.MLP(3, widths=(5,))
 KEYS = {
@@ -31,23 +31,23 @@ class Failing:
 
 class MeasureTest(parameterized.TestCase):
     def test_rows(self):
-        workload, said, peaks = problems.workload(MLP), [], iter([100.0, 50.0, 80.0])
-        made = {name: functools.partial(jax_columns.build, workload, name) for name in jax_columns.COLUMNS}
-        rows = processes.measure(
+        workload, messages, peaks = tiny.workload(MLP), [], iter([100.0, 50.0, 80.0])
+        columns = {name: functools.partial(jax_columns.build, workload, name) for name in jax_columns.COLUMNS}
+        rows = processes.measure_in_turns(
             'tiny',
-            made | {'compile': Failing},
+            columns | {'compile': Failing},
             repeats=3,
             seconds=0,
             steps=20,
             flops_per_step=workload.flops_per_step,
             peak=lambda: next(peaks),
             optional=('compile',),
-            said=said.append,
+            tell=messages.append,
             worker=lambda build: Here(build),
         )
         self.assertEqual([row['column'] for row in rows], ['own_loop', 'own_scan', 'overfit'])
         self.assertEqual([row['members'] for row in rows], [1, 1, 2])
-        self.assertIn('tiny: compile is left out: RuntimeError: no compiler', said)
+        self.assertIn('tiny: compile is left out: RuntimeError: no compiler', messages)
         for row in rows:
             self.assertEqual(set(json.loads(json.dumps(row))), KEYS)
             low, middle, high = (row['member_steps_per_s'][k] for k in ('min', 'median', 'max'))
@@ -81,32 +81,36 @@ class MeasureTest(parameterized.TestCase):
 
     @parameterized.parameters('measure', 'peak_memory_mb', 'test_error')
     def test_an_optional_column_may_fail_later(self, where):
-        workload, said = problems.workload(MLP), []
+        workload, messages = tiny.workload(MLP), []
 
         class Dying(Here):
             pass
 
         setattr(Dying, where, mock.Mock(side_effect=processes.Failed('its process died')))
         kinds = {'own_scan': Dying, 'overfit': Here}
-        made = {name: functools.partial(jax_columns.build, workload, name) for name in kinds}
+        columns = {name: functools.partial(jax_columns.build, workload, name) for name in kinds}
 
         def measured(**options):
             worker = mock.Mock(side_effect=lambda build: kinds[build.args[1]](build))
-            return processes.measure('tiny', made, repeats=1, seconds=0, steps=20, worker=worker, **options)
+            return processes.measure_in_turns(
+                'tiny', columns, repeats=1, seconds=0, steps=20, worker=worker, **options
+            )
 
-        rows = measured(optional=('own_scan',), said=said.append)
+        rows = measured(optional=('own_scan',), tell=messages.append)
         self.assertEqual([row['column'] for row in rows], ['overfit'])
-        self.assertIn('tiny: own_scan is left out: its process died', said)
+        self.assertIn('tiny: own_scan is left out: its process died', messages)
         with self.assertRaisesRegex(processes.Failed, 'tiny: own_scan: its process died'):
             measured()
 
     def test_a_column_that_is_not_optional_fails_loudly(self):
         with self.assertRaisesRegex(processes.Failed, 'no compiler'):
-            processes.measure('tiny', {'overfit': Failing}, repeats=1, seconds=0.1, worker=lambda b: Here(b))
+            processes.measure_in_turns(
+                'tiny', {'overfit': Failing}, repeats=1, seconds=0.1, worker=lambda b: Here(b)
+            )
 
     def test_a_process_of_its_own(self):
         with self.assertRaisesRegex(processes.Failed, "KeyError: 'W9'"):
-            processes.alone(workloads.make, 'W9')
+            processes.call_in_fresh_process(workloads.make, 'W9')
 
 
 if __name__ == '__main__':

@@ -13,7 +13,6 @@ from absl.testing import absltest, parameterized
 
 from experiments import benchmark
 from experiments.speed import (
-    cold_start,
     jax_columns,
     matmul,
     parts,
@@ -27,7 +26,7 @@ from overfit import base, keys
 from overfit.nn import models
 from overfit.train import step
 from overfit.train.engine import population
-from tests import problems
+from tests.experiments.speed import tiny
 
 ROOT = pathlib.Path(__file__).parents[3]
 TORCH = importlib.util.find_spec('torch')
@@ -55,7 +54,7 @@ def _study_row(column, seconds, **more):
 
 
 def _result():
-    taken = {'all_run': [4.0], 'compact': [2.5], 'not_compact': [3.7]}
+    seconds = {'all_run': [4.0], 'compact': [2.5], 'not_compact': [3.7]}
     return {
         'machine': {'cpu': 'Abacus', 'cores': 2, 'memory_gib': 8.0},
         'versions': {'python': '3.11.0', 'jax': '0.10.0', 'torch': '2.8.0'},
@@ -68,7 +67,7 @@ def _result():
             _rate_row('W1', 'vmap', 10_000, compile_s=None),
             _rate_row('W1', 'own_scan', 25_000),
             _rate_row('W1', 'overfit', 50_000),
-            *parts.rows_of(
+            *parts.rows_of_rounds(
                 'W4', 10**9, {'step': [0.02], 'products': [0.01], 'update': [0.004], 'peak': [150.0]}
             ),
             _rate_row('W5 on W1', 'softmax', 500),
@@ -78,7 +77,7 @@ def _result():
             _study_row('plain_loop', 900.0, first_result_s=None, extrapolated_from=0.02),
             _rate_row('W7', '1', 1000, steps=50),
             _rate_row('W7', '4096', 60_000, steps=50),
-            *scaling.stopping_rows(taken),
+            *scaling.rows_of_seconds(seconds),
         ],
     }
 
@@ -87,17 +86,17 @@ class BinaryTest(absltest.TestCase):
     def test_what_is_written_and_said(self):
         written, closed, peaks = [], [], iter([100.0, 300.0, 200.0])
 
-        def measured(name, gpu, torch, peak):
+        def measure(name, gpu, torch, peak):
             peak()
             return rows, ['table']
 
         class Peak:
             def __init__(self, gpu, torch):
-                self.taken = []
+                self.history = []
 
             def __call__(self):
-                self.taken.append(next(peaks))
-                return self.taken[-1]
+                self.history.append(next(peaks))
+                return self.history[-1]
 
             def close(self):
                 closed.append(True)
@@ -105,10 +104,10 @@ class BinaryTest(absltest.TestCase):
         rows = [_rate_row('W1', 'overfit', 5)]
         with (
             mock.patch.object(benchmark, 'write', lambda result: written.append(json.dumps(result))),
-            mock.patch.object(benchmark, 'measured', measured),
+            mock.patch.object(benchmark, 'measure', measure),
             mock.patch.object(matmul, 'Peak', Peak),
             mock.patch.object(benchmark, 'about', lambda *_: {'git': None}),
-            mock.patch.object(processes, 'alone', lambda *_: (False, 'cpu')),
+            mock.patch.object(processes, 'call_in_fresh_process', lambda *_: (False, 'cpu')),
             mock.patch.object(importlib.util, 'find_spec', lambda name: None),
             contextlib.redirect_stderr(io.StringIO()) as stderr,
             contextlib.redirect_stdout(io.StringIO()) as stdout,
@@ -123,7 +122,7 @@ class BinaryTest(absltest.TestCase):
 
 class ArithmeticTest(parameterized.TestCase):
     def test_half_of_the_members_stop_at_a_quarter(self):
-        net = jax_columns.Population(problems.workload(MLP)._replace(members=6), evaluations=20)
+        net = jax_columns.Population(tiny.workload(MLP)._replace(members=6), evaluations=20)
         with mock.patch.object(population, 'train', wraps=population.train) as train:
             for variant in scaling.VARIANTS.values():
                 net.run_some_idle(net.settle(200), 0.5, **variant)
@@ -132,32 +131,10 @@ class ArithmeticTest(parameterized.TestCase):
             steps = [trained.steps for trained in population.train(*call.args, **call.kwargs)]
             self.assertEqual(sorted(steps), ends)
 
-    def test_study_and_plain_loop(self):
-        results = {
-            'baseline': {'member_steps': 100},
-            'arms': [{'member_steps': 200}],
-            'squeezed': {'member_steps': 300},
-            'seconds': {'compile': 5.0, 'total': 20.0},
-        }
-        row = cold_start.study_row('cold', 30.0, 4.0, results)
-        self.assertEqual((row['member_steps'], row['member_steps_per_s']), (600, 20.0))
-        self.assertEqual((row['compile_share'], row['first_result_s']), (0.25, 4.0))
-        row = cold_start.extrapolated(cold_start.Sampled(10, 4, 8.0, 50, 2.0), 600)
-        self.assertEqual((row['compile_s'], row['seconds']), (20.0, 44.0))
-
-    def test_plain_loop(self):
-        workload = problems.workload(MLP)
-        rows, hyper = np.arange(24), workload.hyper._replace(steps=3.0)
-        members = [
-            population.Member(workload.recipe, h, 0, rows, rows[:0]) for h in (hyper, hyper._replace(l2=0.1))
-        ]
-        sampled = cold_start.train([*members, members[0]], workload.examples)
-        self.assertEqual((sampled.compiled, sampled.steps), (2, 9))
-
 
 class WordsTest(absltest.TestCase):
     def test_section(self):
-        text = tables.section(_result())
+        text = tables.readme_section(_result())
         self.assertIn(
             '64 members | 50,000 | 50 | 5 (`vmap`) | 2 (`own_scan`) | 25.0 % | 1.5 s | 400 MB |', text
         )
@@ -174,13 +151,13 @@ class WordsTest(absltest.TestCase):
         result = _result()
         result['rows'] = [_rate_row('W1', 'overfit', 50)]
         result['versions'].pop('torch')
-        text = tables.section(result)
+        text = tables.readme_section(result)
         self.assertIn('| 50 | – | – | – | 25.0 %', text)
         self.assertNotIn('* ', text)
 
     def test_table(self):
         rows = [row for row in _result()['rows'] if row['workload'] == 'W1']
-        lines = tables.table(rows, 'W1: a net').splitlines()
+        lines = tables.console_table(rows, 'W1: a net').splitlines()
         self.assertRegex(lines[2], r'^dataloader +64 +1,000 +999 to 1,001 +50 +50 +25.0 % +400 +5.0$')
         self.assertLen({len(line) for line in lines[1:]}, 1)
 
@@ -191,7 +168,7 @@ class WordsTest(absltest.TestCase):
             self.skipTest('the README has no <!-- speed: --> yet')
         for path, shown in parts:
             result = json.loads((ROOT / path).read_text(encoding='utf-8'))
-            self.assertEqual(shown.strip(), tables.section(result))
+            self.assertEqual(shown.strip(), tables.readme_section(result))
 
 
 @absltest.skipUnless(TORCH, SKIP)
@@ -200,13 +177,13 @@ class TorchTest(parameterized.TestCase):
     def test_the_same_step(self, model, max_norm, column):
         import torch
 
-        workload = problems.workload(model, max_norm=None if model is CNN else max_norm)
-        shown = workloads.task_of(workload)
-        with mock.patch('experiments.torch_columns.TRIAL', 0.0):
-            theirs = torch_task.build(shown, column)
+        workload = tiny.workload(model, max_norm=None if model is CNN else max_norm)
+        task = workloads.torch_task_of(workload)
+        with mock.patch('experiments.speed.torch_columns.TRIAL', 0.0):
+            theirs = torch_task.build(task, column)
         examples, hyper = workload.examples, workload.hyper._replace(steps=1.0)
-        moments = step.moments_of(examples.x, examples.kind)
-        state = step.init_state(keys.key(1), workload.recipe, hyper, moments, examples.x.shape[1:])
+        inputs = examples.kind.measure(examples.x)
+        state = step.init_state(keys.key(1), examples.x, inputs, hyper, workload.recipe)
         after, metrics = step.train_step(
             state, base.Batch(examples.x[:8], examples.y[:8]), hyper, workload.recipe
         )
@@ -231,8 +208,8 @@ class TorchTest(parameterized.TestCase):
 
     @parameterized.parameters('dataloader', 'tensor', 'vmap')
     def test_learns(self, column):
-        with mock.patch('experiments.torch_columns.TRIAL', 0.0):
-            net = torch_task.build(workloads.task_of(problems.workload(MLP)), column)
+        with mock.patch('experiments.speed.torch_columns.TRIAL', 0.0):
+            net = torch_task.build(workloads.torch_task_of(tiny.workload(MLP)), column)
         self.assertLess(net.test_error(), 40)
 
 
