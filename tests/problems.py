@@ -11,6 +11,7 @@ from overfit.data import kinds, sampling
 from overfit.nn import activations, initializers, models
 from overfit.objectives import losses
 from overfit.train import optimizers, start, step
+from overfit.train.engine import layout
 
 CLASSES = 3
 
@@ -43,6 +44,7 @@ def recipe(**changes) -> base.Recipe:
     return plain._replace(**changes)
 
 
+FOUR = layout.Layout(devices=2, lanes=1, width=2)  # one lane of four slots
 VECTORS, IMAGES = blobs(spread=0.6), pictures()
 
 

@@ -3,294 +3,128 @@
 import contextlib
 
 import chex
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from absl.testing import parameterized
 
-from overfit import base
 from overfit.data import augment, kinds
 from overfit.objectives import losses
 from overfit.study import arms, baselines, techniques
 from overfit.train import check, predictions, start
 from tests import problems
 from tests.train import families_test
+from tests.train import strangers as own
 
 PLAIN = problems.recipe()
-
-
-def module(call):
-    """A module of a bare `__call__`."""
-    return type('Own', (nn.Module,), {'__call__': nn.compact(call)})()
-
-
-@module
-def without_outputs(self, x, *, train, dropout=None, input_dropout=None):
-    return nn.Dense(3)(x)
-
-
-@module
-def of_five_classes(self, x, *, train, dropout=None, input_dropout=None):
-    return base.Outputs(x, nn.Dense(5)(x))
-
-
-@module
-def without_dropout(self, x, *, train):
-    return base.Outputs(x, nn.Dense(3)(x))
-
-
-@module
-def of_flat_features(self, x, *, train, dropout=None, input_dropout=None):
-    return base.Outputs(jnp.sum(x, axis=1), nn.Dense(3)(x))
-
-
-@module
-def of_constant_dropout(self, x, *, train, dropout=None, input_dropout=None):
-    if dropout:  # a traced number has no truth
-        x = x * (1 - dropout)
-    return base.Outputs(x, nn.Dense(3)(x))
-
-
-def loss(apply, init=lambda classes, features: ()):
-    return base.Loss(init, apply, apply.__name__)
-
-
-def values(outputs, batch):
-    return losses.cross_entropy(outputs.logits, batch.y)
-
-
-def mean_loss(key, state, outputs, batch, hyper, axis_name):
-    return jnp.mean(values(outputs, batch)), state
-
-
-def valueless_loss(key, state, outputs, batch, hyper, axis_name):
-    return None, state
-
-
-def stateless_loss(key, state, outputs, batch, hyper, axis_name):
-    return values(outputs, batch)
-
-
-def growing_loss(key, state, outputs, batch, hyper, axis_name):
-    return values(outputs, batch), jnp.concatenate([state, state])
-
-
-def counting_loss(key, state, outputs, batch, hyper, axis_name):
-    return values(outputs, batch), state + 0.5  # of an integer
-
-
-def asking_loss(key, state, outputs, batch, hyper, axis_name):
-    if hyper.own['margin'] > 0:
-        return values(outputs, batch), state
-    return 2 * values(outputs, batch), state
-
-
-def multiplying_loss(key, state, outputs, batch, hyper, axis_name):
-    return values(outputs, batch) * hyper.label_smoothing, state
-
-
-def margin_loss(key, state, outputs, batch, hyper, axis_name):
-    margin = hyper.own.get('margin')
-    return values(outputs, batch) + (0 if margin is None else margin), state
-
-
-def checkpointed_loss(key, state, outputs, batch, hyper, axis_name):
-    again = jax.checkpoint(lambda outputs, hyper: values(outputs, batch) * hyper.own['margin'])
-    return again(outputs, hyper), state
-
-
-def halved(key, batch, hyper, inputs):
-    return jax.tree.map(lambda a: a[::2], batch)
-
-
-def bare(key, batch, hyper, inputs):
-    return batch.x
-
-
-def of_three_arguments(key, x, hyper):
-    return x
-
-
-def zoomed(key, batch, hyper, inputs):
-    return batch._replace(x=batch.x * hyper.zoom)
-
-
-def random_floats(key, step, y, count, size):
-    return jax.random.uniform(key, (size,))
-
-
-def too_few(key, step, y, count, size):
-    return jnp.zeros(size - 1, jnp.int32)
-
-
-def pair(key, step, y, count, size):
-    return jnp.zeros(size, jnp.int32), key
-
-
-def no_optimizer(hyper, learning_rate):
-    return None
-
-
-def rounding(hyper, learning_rate):
-    """Its state becomes another with the first update."""
-    return optax.GradientTransformation(lambda params: jnp.int32(0), lambda g, s, p=None: (g, s + 0.5))
-
-
-def lazy(hyper, learning_rate):
-    """Reads its own number only when it updates."""
-
-    def update(gradients, state, params=None):
-        return jax.tree.map(lambda g: -learning_rate * hyper.own['pace'] * g, gradients), state
-
-    return optax.GradientTransformation(lambda params: (), update)
-
-
-def flat_gradient(objective, params, hyper, axis_name):
-    out, gradient = jax.value_and_grad(objective, has_aux=True)(params)
-    return out, jax.tree.leaves(gradient)
-
-
-def bare_gradient(objective, params, hyper, axis_name):
-    return jax.grad(objective, has_aux=True)(params)[0]
-
-
-def average(**slots):
-    ema = {
-        'init': lambda params: params,
-        'update': lambda average, params, progress, hyper: params,
-        'weights': lambda average, params: average,
-        'name': 'mine',
-    }
-    return base.Average(**ema | slots)
-
-
-def per_step(average, params, progress, hyper):
-    return jax.tree.map(lambda a, p: a + (p - a) / hyper.steps, average, params)
-
-
-def two_columns(outputs, loss_state):
-    return outputs.logits[:, :2]
-
-
-def nothing(path):
-    return path[0] == 'head'
-
-
-def wrong_path(path):
-    return path[3] == 'kernel'
-
-
-GIVEN = start.given({'params': {'logits': {'kernel': np.zeros((9, 3), np.float32)}}})
 
 # What is wrong, the slot that holds it, the arm's numbers, and the sentence.
 REFUSED = {
     'model without outputs': (
-        {'model': without_outputs},
+        {'model': own.without_outputs},
         (),
         r'the model Own returns an array, but must return base.Outputs\(features, logits\)',
     ),
     'model of other classes': (
-        {'model': of_five_classes},
+        {'model': own.of_five_classes},
         (),
         'the model Own gives 5 logits, but the examples have 3 classes',
     ),
     'model without dropout': (
-        {'model': without_dropout},
+        {'model': own.without_dropout},
         (),
         r'the model Own cannot be called as model\(x, train=..., dropout=..., input_dropout=...\) with x of '
         r'shape \(1, 4\) and type float32: TypeError: .*dropout',
     ),
     'model of flat features': (
-        {'model': of_flat_features},
+        {'model': own.of_flat_features},
         (),
         r'the model Own gives features of shape \[1\] for one example, but must give \[1, F\]',
     ),
     'model that asks a traced rate': (
-        {'model': of_constant_dropout},
+        {'model': own.of_constant_dropout},
         ('dropout',),
         r'the model Own cannot be called as .*TracerBoolConversionError',
     ),
     'loss that is a mean': (
-        {'loss': loss(mean_loss)},
+        {'loss': own.loss(own.mean_loss)},
         (),
         r'the loss mean_loss gives \[\] for a batch of 8, but has to return one value for each .*, \[8\]',
     ),
     'loss without values': (
-        {'loss': loss(valueless_loss)},
+        {'loss': own.loss(own.valueless_loss)},
         (),
         'the loss valueless_loss gives None for a batch',
     ),
     'loss without state': (
-        {'loss': loss(stateless_loss)},
+        {'loss': own.loss(own.stateless_loss)},
         (),
         r'the loss stateless_loss returns an array, but has to return a pair \(values, state\)',
     ),
     'loss whose state grows': (
-        {'loss': loss(growing_loss, lambda classes, features: jnp.zeros(2))},
+        {'loss': own.loss(own.growing_loss, lambda classes, features: jnp.zeros(2))},
         (),
         'the loss growing_loss changes the form of its state, but has to return a state of the same shapes',
     ),
     'loss whose state changes its type': (
-        {'loss': loss(counting_loss, lambda classes, features: jnp.int32(0))},
+        {'loss': own.loss(own.counting_loss, lambda classes, features: jnp.int32(0))},
         (),
         'the loss counting_loss changes the form of its state',
     ),
     'loss that asks a traced number': (
-        {'loss': loss(asking_loss)},
+        {'loss': own.loss(own.asking_loss)},
         ('margin',),
         'the loss asking_loss fails when .*: TracerBoolConversionError',
     ),
     'loss that multiplies by an absent number': (
-        {'loss': loss(multiplying_loss)},
+        {'loss': own.loss(own.multiplying_loss)},
         (),
         'the loss multiplying_loss fails when .*: TypeError',
     ),
     'loss that needs an own number': (
-        {'loss': loss(asking_loss)},
+        {'loss': own.loss(own.asking_loss)},
         (),
         "the loss asking_loss fails when .*: KeyError: 'margin'",
     ),
     'augmentation that halves the batch': (
-        {'augment': (halved,)},
+        {'augment': (own.halved,)},
         (),
         r'the augmentation halved makes inputs \[4, 4\] and labels \[4\] of a batch of inputs \[8, 4\] and '
         r'labels \[8\], but has to return a batch of the same shapes',
     ),
     'augmentation that returns an array': (
-        {'augment': (augment.noise, bare)},
+        {'augment': (augment.noise, own.bare)},
         (),
         'the augmentation bare returns an array, but has to return a base.Batch',
     ),
     'augmentation of other arguments': (
-        {'augment': (of_three_arguments,)},
+        {'augment': (own.of_three_arguments,)},
         (),
         r'the augmentation of_three_arguments fails when it is called as \(key, batch, hyper, inputs\): '
         'TypeError: .*3 positional arguments',
     ),
     'augmentation that multiplies by an absent number': (
-        {'augment': (zoomed,)},
+        {'augment': (own.zoomed,)},
         ('shift',),
         'the augmentation zoomed fails when .*: TypeError',
     ),
     'sampler of floats': (
-        {'sampler': random_floats},
+        {'sampler': own.random_floats},
         (),
         r'the sampler random_floats gives float32 \[8\], but has to return whole numbers \[8\]',
     ),
     'sampler of too few': (
-        {'sampler': too_few},
+        {'sampler': own.too_few},
         (),
         r'the sampler too_few gives int32 \[7\], but has to return',
     ),
     'sampler of a pair': (
-        {'sampler': pair},
+        {'sampler': own.pair},
         (),
         'the sampler pair gives a tuple, but has to return whole numbers',
     ),
     'optimizer that returns None': (
-        {'optimizer': no_optimizer},
+        {'optimizer': own.no_optimizer},
         (),
         'the optimizer no_optimizer returns None, but has to return an optax.GradientTransformation',
     ),
@@ -300,38 +134,38 @@ REFUSED = {
         r'the optimizer sgd fails when it is called as \(hyper, learning_rate\): TypeError',
     ),
     'optimizer whose state changes': (
-        {'optimizer': rounding},
+        {'optimizer': own.rounding},
         (),
         'the optimizer rounding changes the form of its state, but has to return a state of the same shapes',
     ),
     'gradient of another tree': (
-        {'gradient': flat_gradient},
+        {'gradient': own.flat_gradient},
         (),
         r'the gradient flat_gradient returns another tree than the weights, but has to return \(\(loss, aux',
     ),
-    'gradient alone': ({'gradient': bare_gradient}, (), 'the gradient bare_gradient '),
+    'gradient alone': ({'gradient': own.bare_gradient}, (), 'the gradient bare_gradient '),
     'average whose state grows': (
-        {'average': average(update=lambda average, params, progress, hyper: (average, params))},
+        {'average': own.average(update=lambda average, params, progress, hyper: (average, params))},
         (),
         'the average mine changes the form of its state',
     ),
     'average of no weights': (
-        {'average': average(weights=lambda average, params: ())},
+        {'average': own.average(weights=lambda average, params: ())},
         (),
         'the average mine gives another tree than the weights',
     ),
     'own number that nothing reads': (
-        {'loss': loss(margin_loss)},
+        {'loss': own.loss(own.margin_loss)},
         ('margin', 'marginn'),
         r"the number marginn is given, but no loss, .* reads hyper.own\['marginn'\]: mend its name, or leave",
     ),
     'given weights that do not fit': (
-        {'start': GIVEN},
+        {'start': own.GIVEN},
         (),
         r'the given weights do not fit the MLP: .*of shape \(9, 3\) has shape \(8, 3\) there',
     ),
     'predict of too few columns': (
-        {'predict': two_columns},
+        {'predict': own.two_columns},
         (),
         r'the predict two_columns gives \[8, 2\], but has to return log-probabilities \[8, 3\]',
     ),
@@ -341,12 +175,16 @@ REFUSED = {
         r'the predict nearest_center fails when it is called as \(outputs, loss_state\): .*rank',
     ),
     'trained marks nothing': (
-        {'trained': nothing},
+        {'trained': own.nothing},
         (),
         r"trained=nothing marks no variable of the MLP, so nothing .* paths such as \('Dense_0', 'bias'\) "
         r"and \('logits', 'kernel'\)",
     ),
-    'trained fails': ({'trained': wrong_path}, (), 'the trained wrong_path fails when .*: IndexError'),
+    'trained fails': (
+        {'trained': own.wrong_path},
+        (),
+        'the trained wrong_path fails when .*: IndexError',
+    ),
 }
 
 
@@ -381,20 +219,19 @@ class RefusedTest(chex.TestCase):
 
     def test_a_second_start_and_a_second_rule_are_looked_at(self):
         center = PLAIN._replace(loss=losses.center)
-        for recipe in (center._replace(start=GIVEN), center._replace(predict=two_columns)):
+        for recipe in (
+            center._replace(start=own.GIVEN),
+            center._replace(predict=own.two_columns),
+        ):
             with self.assertRaises(ValueError):
                 check.recipes([(center, ()), (recipe, ())], problems.VECTORS)
 
     def test_a_number_that_only_another_arm_reads(self):
-        known = PLAIN._replace(loss=loss(margin_loss))
+        known = PLAIN._replace(loss=own.loss(own.margin_loss))
         check.recipes([(known, ('margin',)), (PLAIN, ())], problems.VECTORS)
         for second in ((PLAIN, ('margin',)), (known, ('margin', 'rim'))):
             with self.assertRaisesRegex(ValueError, 'is given, but no loss'):
                 check.recipes([(known, ('margin',)), second], problems.VECTORS)
-
-
-def wide(x, inputs):
-    return jnp.concatenate([x, x**2], axis=1)
 
 
 class AcceptedTest(chex.TestCase):
@@ -409,23 +246,27 @@ class AcceptedTest(chex.TestCase):
         check.recipes([(recipe, names), (recipe, ())], problems.examples_for(recipe))
 
     @parameterized.named_parameters(
-        ('own number of a loss', {'loss': loss(margin_loss)}, ('margin',)),
-        ('own number that a loss may lack', {'loss': loss(margin_loss)}, ()),
-        ('hyper through a transformation', {'loss': loss(checkpointed_loss)}, ('margin',)),
-        ('own number read in the update', {'optimizer': lazy}, ('pace',)),
+        ('own number of a loss', {'loss': own.loss(own.margin_loss)}, ('margin',)),
+        ('own number that a loss may lack', {'loss': own.loss(own.margin_loss)}, ()),
+        (
+            'hyper through a transformation',
+            {'loss': own.loss(own.checkpointed_loss)},
+            ('margin',),
+        ),
+        ('own number read in the update', {'optimizer': own.lazy}, ('pace',)),
         ('frozen layers', {'trained': lambda path: path[0] == 'logits'}, ('momentum', 'weight_decay')),
-        ('average', {'average': average()}, ()),
-        ('average by the number of steps', {'average': average(update=per_step)}, ()),
+        ('average', {'average': own.average()}, ()),
+        ('average by the number of steps', {'average': own.average(update=own.per_step)}, ()),
         ('given weights of a layer', {'start': start.given({'params': {}})}, ()),
-        ('module with a rate that is absent', {'model': of_constant_dropout}, ()),
+        ('module with a rate that is absent', {'model': own.of_constant_dropout}, ()),
         ('nearest center', {'loss': losses.center, 'predict': predictions.nearest_center}, ('center_rate',)),
     )
     def test_strangers(self, slots, names):
         check.recipes([(PLAIN._replace(**slots), names)], problems.VECTORS)
 
     def test_a_kind_of_ones_own(self):
-        kind = kinds.Kind('wide', measure=lambda x: (), prepare=wide)
-        recipe = problems.recipe(prepare=wide, widths=(5,))
+        kind = kinds.Kind('wide', measure=lambda x: (), prepare=own.wide)
+        recipe = problems.recipe(prepare=own.wide, widths=(5,))
         check.recipes([(recipe, ())], problems.VECTORS._replace(kind=kind))
         with self.assertRaisesRegex(ValueError, 'the prepare standardise fails when .*: AttributeError'):
             check.recipes([(problems.recipe(), ())], problems.VECTORS._replace(kind=kind))

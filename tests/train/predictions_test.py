@@ -14,7 +14,7 @@ from overfit import base
 from overfit.data import kinds
 from overfit.objectives import losses
 from overfit.train import checkpoint, predict, predictions
-from overfit.train.engine import layout, population
+from overfit.train.engine import population
 from tests import problems
 
 NOISY = problems.blobs(80, spread=1.2)
@@ -66,7 +66,7 @@ class TrainedTest(chex.TestCase):
             for recipe in (RECIPE, RECIPE._replace(predict=None))
             for seed, restore_best in ((1, True), (2, False))
         ]
-        options = {'eval_every': 10, 'layout': layout.Layout(1, 1, 2)}
+        options = {'eval_every': 10, 'layout': problems.FOUR}
         cls.trained = population.train(members, NOISY, **options)
         cls.by_center, cls.by_logits = cls.trained[:2], cls.trained[2:]
 
@@ -152,7 +152,7 @@ class Two(nn.Module):
 
 
 def _measure(x):
-    return {'low': x.min(0), 'span': np.ptp(x, axis=0)}
+    return {'low': x.min(0).astype(float), 'span': np.ptp(x, axis=0).astype(float)}
 
 
 def _prepare(x, inputs):
@@ -170,7 +170,8 @@ class OwnTest(chex.TestCase):
             NOISY._replace(kind=RANKED),
         )
         member = population.Member(recipe, base.Hyper(learning_rate=0.3, steps=20.0), 1, TRAIN, VALIDATION)
-        trained = population.train([member], examples, eval_every=10, layout=layout.Layout(1, 1, 2))
+        trained = population.train([member], examples, eval_every=10, layout=problems.FOUR)
+        self.assertEqual({a.dtype.name for a in trained[0].inputs.values()}, {'float32'})  # cast
         made = checkpoint.Predictor.of(recipe, trained, examples)
         made.save(path)
         x = NOISY.x[VALIDATION]

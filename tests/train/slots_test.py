@@ -1,4 +1,4 @@
-"""The slots of a recipe: frozen layers, losses with mixed labels, samplers, gradients, averages; by hand."""
+"""The slots of a recipe by hand: losses and mixed labels, samplers, gradients, how inputs are prepared."""
 
 import chex
 import jax
@@ -9,143 +9,18 @@ from absl.testing import parameterized
 from overfit import base, keys
 from overfit.data import kinds, sampling
 from overfit.objectives import losses
-from overfit.train import optimizers, start, step
-from overfit.train.engine import layout, population
+from overfit.train.engine import population
 from tests import problems
-
-VECTORS = problems.VECTORS
-TRAIN, VALIDATION = np.arange(40), np.arange(40, 60)
-
-
-def net(recipe, *, seed=3, steps=20, restore_best=False, **numbers):
-    hyper = base.Hyper.of(**{'learning_rate': 0.2, 'steps': float(steps)} | numbers)
-    return population.Member(recipe, hyper, seed, TRAIN, VALIDATION, restore_best)
-
-
-def train(*nets, eval_every=10):
-    where = layout.Layout(1, 1, len(nets))
-    return population.train(nets, VECTORS, eval_every=eval_every, layout=where)
-
-
-def batch_of(rows):
-    return base.Batch(VECTORS.x[rows], VECTORS.y[rows])
-
-
-def begun(recipe, hyper, seed=3):
-    x = VECTORS.x[TRAIN]
-    return problems.initial(keys.key(seed), x, kinds.vector.measure(x), hyper, recipe)
-
-
-def plain_loop(recipe, hyper, steps, seed=3):
-    """States after each step of a plain loop over the batches that a net of a population visits."""
-    hyper = jax.tree.map(np.float32, hyper)
-    states = [begun(recipe, hyper, seed)]
-    for rows in problems.visits(seed, len(TRAIN), steps, recipe.batch_size):
-        states.append(problems.one_step(states[-1], batch_of(rows), hyper, population.structure(recipe))[0])
-    return states
-
-
-def soft_cross_entropy(logits, q):
-    return -jnp.sum(q * jax.nn.log_softmax(logits), axis=1)
-
-
-def without_first(path):
-    """Trains all but the first layer and its normalisation."""
-    return path[0] not in ('Dense_0', 'BatchNorm_0')
-
-
-FROZEN = problems.recipe(widths=(8, 6), batch_norm=True, trained=without_first)
-HEAVY = {
-    'learning_rate': 0.1,
-    'momentum': 0.9,
-    'weight_decay': 0.2,
-    'l1': 0.01,
-    'l2': 0.1,
-    'max_norm': 0.8,
-}
-
-
-class FrozenTest(chex.TestCase):
-    @parameterized.parameters(optimizers.sgd, optimizers.adamw)
-    def test_frozen_variables_stay_bit_for_bit_and_others_move(self, optimizer):
-        recipe = FROZEN._replace(optimizer=optimizers.by_hyper(optimizer))
-        hyper = base.Hyper(**{name: np.float32(value) for name, value in HEAVY.items()})
-        before = begun(recipe, hyper)
-        after, _ = problems.alone(before, hyper, problems.batches(VECTORS, 5, 8), recipe)
-        for old, new in (
-            (before.params, after.params),
-            (before.collections['batch_stats'], after.collections['batch_stats']),
-        ):
-            for layer in old:
-                for name in old[layer]:
-                    moved = np.abs(np.subtract(new[layer][name], old[layer][name])).max()
-                    if without_first((layer, name)):
-                        self.assertGreater(moved, 1e-4, (layer, name))
-                    else:
-                        np.testing.assert_array_equal(new[layer][name], old[layer][name], str((layer, name)))
-
-    def test_the_others_move_as_with_a_gradient_masked_by_hand(self):
-        hyper = base.Hyper(**{name: np.float32(value) for name, value in HEAVY.items()})
-        state = begun(FROZEN, hyper)
-        data = problems.batches(VECTORS, 5, 8)
-        found, _ = problems.alone(state, hyper, data, FROZEN)
-        x = kinds.standardise(data.x, kinds.vector.measure(VECTORS.x[TRAIN]))
-
-        @jax.jit
-        def gradient(params, stats, x, y):
-            def loss(params):
-                variables = {'params': params, 'batch_stats': stats}
-                outputs, moved = FROZEN.model.apply(variables, x, train=True, mutable=['batch_stats'])
-                return soft_cross_entropy(outputs.logits, jax.nn.one_hot(y, 3)).mean(), moved['batch_stats']
-
-            return jax.grad(loss, has_aux=True)(params)
-
-        params, stats = (
-            jax.tree.map(np.asarray, t) for t in (state.params, state.collections['batch_stats'])
-        )
-        speed = jax.tree.map(np.zeros_like, params)
-        for number in range(5):
-            g, moved = jax.tree.map(np.asarray, gradient(params, stats, x[number], data.y[number]))
-            stats = {'BatchNorm_0': stats['BatchNorm_0'], 'BatchNorm_1': moved['BatchNorm_1']}
-            for layer in ('Dense_1', 'BatchNorm_1', 'logits'):
-                for name, w in params[layer].items():
-                    slope = g[layer][name]
-                    if name == 'kernel':
-                        slope = slope + 0.01 * np.sign(w) + 0.1 * w
-                    speed[layer][name] = 0.9 * speed[layer][name] + slope
-                    new = w - 0.1 * speed[layer][name]
-                    if name == 'kernel':
-                        new = new - 0.1 * 0.2 * w
-                        length = np.linalg.norm(new, axis=0, keepdims=True)
-                        new = new * np.minimum(1, 0.8 / length)
-                    params[layer][name] = new
-        chex.assert_trees_all_close(found.params, params, atol=1e-5)
-        chex.assert_trees_all_close(found.collections['batch_stats'], stats, atol=1e-5)
-
-    def test_the_optimizer_knows_nothing_of_frozen_weights(self):
-        hyper = base.Hyper(learning_rate=0.1, momentum=0.9)
-        params = begun(FROZEN, hyper).params
-        wanted = sum(a.size for layer in ('Dense_1', 'BatchNorm_1', 'logits') for a in params[layer].values())
-        for recipe, times in (
-            (FROZEN, 1),
-            (FROZEN._replace(optimizer=optimizers.by_hyper(optimizers.adamw)), 2),
-        ):
-            state = jax.eval_shape(lambda recipe=recipe: begun(recipe, hyper)).opt_state
-            self.assertEqual(sum(a.size for a in jax.tree.leaves(state) if a.ndim), times * wanted)
-
-    def test_a_net_of_a_population_keeps_the_layers_that_it_was_given(self):
-        known = begun(FROZEN, base.Hyper(), seed=9)
-        variables = jax.tree.map(lambda a: a + np.float32(0.1), {'params': known.params, **known.collections})
-        recipe = FROZEN._replace(start=start.given(variables))
-        found = train(net(recipe, **HEAVY))[0].variables
-        for collection, layer in (
-            ('params', 'Dense_0'),
-            ('params', 'BatchNorm_0'),
-            ('batch_stats', 'BatchNorm_0'),
-        ):
-            chex.assert_trees_all_equal(found[collection][layer], variables[collection][layer])
-        head = [v['params']['logits']['kernel'] for v in (found, variables)]
-        self.assertGreater(np.abs(np.subtract(*head)).max(), 0.01)
+from tests.train.loops import (
+    TRAIN,
+    VALIDATION,
+    VECTORS,
+    batch_of,
+    begun,
+    net,
+    soft_cross_entropy,
+    train,
+)
 
 
 def _half_and_half(key, batch, hyper, inputs):
@@ -163,11 +38,6 @@ def _noted(key, state, outputs, batch, hyper, axis_name):
 def _column(key, state, outputs, batch, hyper, axis_name):
     """A loss that is each example's first input."""
     return batch.x[:, 0] + 0 * jnp.sum(outputs.logits, axis=1), state
-
-
-def _label(key, state, outputs, batch, hyper, axis_name):
-    """A loss that is each example's label."""
-    return batch.y + 0 * jnp.sum(outputs.logits, axis=1), state
 
 
 def stateless(apply):
@@ -240,32 +110,28 @@ class LossTest(chex.TestCase):
         self.assertNotEqual(tuple(np.asarray(other.loss_state).tolist()), numbers[3])
 
 
-def _first(key, step, y, count, batch_size):
-    return jnp.zeros(batch_size, jnp.int32)
-
-
-def _class_of_step(key, step, y, count, batch_size):
-    """Examples of one class, another in each step."""
-    known = (y == step % 3) & (jnp.arange(len(y)) < count)
-    return jax.random.choice(jax.random.fold_in(key, step), len(y), (batch_size,), p=known / known.sum())
+def _last_of_class(key, step, y, count, batch_size):
+    """The last example of one class, another class in each step."""
+    place = jnp.arange(len(y))
+    known = (y == step % 3) & (place < count)
+    return jnp.full(batch_size, jnp.max(jnp.where(known, place, 0)))
 
 
 class SamplerTest(chex.TestCase):
-    def test_a_net_that_is_shown_one_example_only(self):
-        recipe = problems.recipe(sampler=_first)
-        found = train(net(recipe))[0]
-        hyper = jax.tree.map(np.float32, net(recipe).hyper)
-        state = begun(recipe, hyper)
-        for _ in range(20):
-            state, _ = problems.one_step(state, batch_of(np.zeros(1, int)), hyper, problems.recipe())
-        chex.assert_trees_all_close(found.variables['params'], state.params, atol=1e-5)
-
-    def test_it_sees_the_nets_labels_and_the_step(self):
-        recipe = problems.recipe(sampler=_class_of_step, loss=stateless(_label))
-        nets = [net(recipe, steps=9, seed=seed) for seed in (1, 2)]
+    def test_it_chooses_by_the_nets_labels_their_number_and_the_step(self):
+        """A net that is shown one example in each step, against a loop over these examples."""
+        recipe = problems.recipe(sampler=_last_of_class)
+        nets = [net(recipe, seed=seed) for seed in (1, 2)]
         nets[1] = nets[1]._replace(train=np.arange(25, 5, -1))  # padded to the room of the other
-        for found in train(*nets, eval_every=1):
-            np.testing.assert_array_equal(found.curve[:, population.TRAIN_LOSS], np.arange(9) % 3)
+        for one, found in zip(nets, train(*nets), strict=True):
+            hyper = jax.tree.map(np.float32, one.hyper)
+            state = problems.initial(keys.key(one.seed), VECTORS.x, found.inputs, hyper, recipe)
+            for number in range(20):
+                last = one.train[np.flatnonzero(VECTORS.y[one.train] == number % 3)[-1]]
+                state, _ = problems.one_step(
+                    state, batch_of(np.full(8, last)), hyper, population.structure(problems.recipe())
+                )
+            chex.assert_trees_all_close(found.variables['params'], state.params, atol=1e-5)
 
     def test_epochs_are_the_default(self):
         one, other = (train(net(problems.recipe(sampler=s)))[0] for s in (None, sampling.epochs))
@@ -308,92 +174,6 @@ class GradientTest(chex.TestCase):
             np.testing.assert_allclose(w, wanted, atol=1e-5)
 
 
-EMA = base.Average(
-    init=lambda params: params,
-    update=lambda average, params, progress, hyper: jax.tree.map(
-        lambda a, p: hyper.own['decay'] * a + (1 - hyper.own['decay']) * p, average, params
-    ),
-    weights=lambda average, params: average,
-    name='EMA',
-)
-
-
-def _late_mean(average, params, progress, hyper):
-    late = (progress > 0.5).astype(jnp.float32)
-    count = average['count'] + late
-    mean = jax.tree.map(lambda m, p: m + late * (p - m) / jnp.maximum(count, 1), average['mean'], params)
-    return {'count': count, 'mean': mean}
-
-
-SWA = base.Average(
-    init=lambda params: {'count': jnp.float32(0), 'mean': params},
-    update=_late_mean,
-    weights=lambda average, params: jax.tree.map(
-        lambda m, p: jnp.where(average['count'] > 0, m, p), average['mean'], params
-    ),
-    refresh=3,
-    name='SWA',
-)
-
-
-def validated(recipe, variables, inputs):
-    """(error, cross-entropy) on the validation examples."""
-    x = kinds.standardise(VECTORS.x[VALIDATION], inputs)
-    logits = recipe.model.apply(variables, x, train=False).logits
-    log_p = np.asarray(jax.nn.log_softmax(logits))
-    y = VECTORS.y[VALIDATION]
-    return (log_p.argmax(1) != y).mean(), -log_p[np.arange(len(y)), y].mean()
-
-
-class AverageTest(chex.TestCase):
-    def test_the_exponential_mean_is_what_is_evaluated_and_kept(self):
-        recipe = problems.recipe(average=EMA)
-        numbers = {'steps': 60, 'learning_rate': 1.0, 'decay': 0.8}
-        last, best = train(net(recipe, **numbers), net(recipe, restore_best=True, **numbers))
-        hyper = net(recipe, **numbers).hyper.with_numbers(decay=None)
-        states = plain_loop(problems.recipe(), hyper, 60)
-        mean, means = jax.tree.map(np.asarray, states[0].params), {}
-        for number, state in enumerate(states[1:], start=1):
-            mean = jax.tree.map(lambda m, p: 0.8 * m + 0.2 * np.asarray(p), mean, state.params)
-            means[number] = mean
-        chex.assert_trees_all_close(last.variables['params'], means[60], atol=1e-4)
-        chex.assert_trees_all_close(best.variables['params'], means[best.best_step], atol=1e-4)
-        for number, loss, error in last.curve[:, [population.STEP, population.LOSS, population.ERROR]]:
-            wanted = validated(recipe, {'params': means[int(number)]}, last.inputs)
-            np.testing.assert_allclose((error, loss), wanted, atol=1e-4)
-        away = jax.tree.map(lambda m, p: np.abs(m - p).max(), means[60], states[-1].params)
-        self.assertGreater(max(jax.tree.leaves(away)), 0.01)
-        wanted = validated(recipe, {'params': means[best.best_step]}, best.inputs)
-        np.testing.assert_allclose((best.error, best.loss), wanted, atol=1e-4)
-
-    def test_batch_statistics_are_measured_anew_for_averaged_weights(self):
-        recipe = problems.recipe(average=SWA, batch_norm=True)
-        found = train(net(recipe), eval_every=20)[0]
-        states = plain_loop(problems.recipe(batch_norm=True), net(recipe).hyper, 20)
-        late = [jax.tree.map(np.asarray, state.params) for state in states[11:]]
-        self.assertLen(late, 10)
-        params = jax.tree.map(lambda *a: np.mean(a, axis=0), *late)
-        stats = states[-1].collections['batch_stats']
-        for rows in problems.visits(3, len(TRAIN), 23, recipe.batch_size)[20:]:
-            x = kinds.standardise(VECTORS.x[rows], found.inputs)
-            variables = {'params': params, 'batch_stats': stats}
-            stats = recipe.model.apply(variables, x, train=True, mutable=['batch_stats'])[1]['batch_stats']
-        chex.assert_trees_all_close(found.variables, {'params': params, 'batch_stats': stats}, atol=1e-4)
-        wanted = validated(recipe, {'params': params, 'batch_stats': stats}, found.inputs)
-        np.testing.assert_allclose((found.error, found.loss), wanted, atol=1e-3)
-        before = states[-1].collections['batch_stats']['BatchNorm_0']['mean']
-        self.assertGreater(np.abs(np.subtract(stats['BatchNorm_0']['mean'], before)).max(), 1e-3)
-
-    def test_frozen_statistics_stay_even_then(self):
-        recipe = FROZEN._replace(average=SWA)
-        state = begun(recipe, base.Hyper())
-        found = step.evaluated(state, recipe, lambda number: batch_of(np.arange(8)))['batch_stats']
-        before = state.collections['batch_stats']
-        chex.assert_trees_all_equal(found['BatchNorm_0'], before['BatchNorm_0'])
-        trained = [stats['BatchNorm_1']['mean'] for stats in (found, before)]
-        self.assertGreater(np.abs(np.subtract(*trained)).max(), 1e-3)
-
-
 def centred(x, inputs):
     """Another kind's preparation: no division."""
     return x.astype(jnp.float32) - inputs[None, :]
@@ -415,16 +195,12 @@ class KindTest(chex.TestCase):
             with self.assertRaisesRegex(ValueError, f'{message} prepares: give the recipe prepare='):
                 population.train([net(recipe)], examples)
 
-    @parameterized.named_parameters(
-        ('float64', np.float64, np.float32), ('int64', np.int64, np.int32), ('int32', np.int32, np.int32)
-    )
-    def test_statistics_of_other_types(self, measured, wanted):
-        kind = CENTRED._replace(measure=lambda x: np.round(x.mean(0)).astype(measured))
+    def test_statistics_of_whole_numbers(self):
+        kind = CENTRED._replace(measure=lambda x: np.round(x.mean(0)).astype(np.int64))
         one = net(problems.recipe(prepare=centred), learning_rate=0.5)
-        found = population.train([one], VECTORS._replace(kind=kind), layout=layout.Layout(1, 1, 1))[0]
-        self.assertEqual(found.inputs.dtype, wanted)
+        found = train(one, examples=VECTORS._replace(kind=kind))[0]
+        self.assertEqual(found.inputs.dtype, np.int32)
         np.testing.assert_array_equal(found.inputs, np.round(VECTORS.x[TRAIN].mean(0)))
-        self.assertTrue(found.finite)
         x = VECTORS.x[VALIDATION] - np.round(VECTORS.x[TRAIN].mean(0))
         logits = one.recipe.model.apply(found.variables, x, train=False).logits
         wrong = np.argmax(logits, 1) != VECTORS.y[VALIDATION]

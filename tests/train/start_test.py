@@ -11,7 +11,7 @@ from overfit import base, keys
 from overfit.data import kinds
 from overfit.nn import initializers
 from overfit.train import start
-from overfit.train.engine import layout, population
+from overfit.train.engine import population
 from tests import problems
 
 PLAIN = problems.recipe()
@@ -170,8 +170,8 @@ def net(begins, *, seed=3, steps=20, recipe=PLAIN, **numbers):
     )
 
 
-def train(nets, *, width=4, devices=1):
-    return population.train(nets, VECTORS, eval_every=10, layout=layout.Layout(devices, 1, width))
+def train(nets):
+    return population.train(nets, VECTORS, eval_every=10, layout=problems.FOUR)
 
 
 def weights(seed, recipe=PLAIN):
@@ -210,8 +210,6 @@ class PopulationTest(chex.TestCase):
         found = train(nets)
         for number, (one, trained) in enumerate(zip(nets, found, strict=True)):
             chex.assert_trees_all_close(trained.variables, alone(one), atol=1e-4, custom_message=str(number))
-        for one, other in zip(found, train(nets, width=2, devices=2), strict=True):
-            chex.assert_trees_all_close(one.variables, other.variables, atol=1e-4)
 
     def test_at_rate_0_a_net_is_what_it_was_given(self):
         known = [weights(seed) for seed in range(3)]
@@ -238,9 +236,9 @@ class PopulationTest(chex.TestCase):
 
     def test_training_goes_on_where_it_ended(self):
         """20 steps, then the weights given for 20 more: the error of the first evaluation is the last's."""
-        first = train([net(start.drawn(initializers.he), momentum=0.5)])[0]
+        first = train([net(start.drawn(initializers.he))])[0]
         begins = start.given(first.variables, inputs=first.inputs)
-        again = train([net(begins, learning_rate=0.0, momentum=0.5)])[0]
+        again = train([net(begins, learning_rate=0.0)])[0]
         np.testing.assert_allclose(again.loss, first.loss, rtol=1e-6)
         self.assertEqual(again.error, first.error)
 
