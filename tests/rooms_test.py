@@ -20,6 +20,7 @@ LONG = {
     'overfit/data/augment.py': 'every augmentation twice: with plain numbers, and as a slot',
     'overfit/data/read/table.py': 'one format, read in one pass',
     'overfit/train/engine/population.py': 'one loop with its types',
+    'overfit/train/check.py': 'a refusal in words for every slot',
 }
 # A room may know itself, these (rooms, or single modules of a room), and `base` and `keys`.
 KNOWS = {

@@ -124,7 +124,7 @@ def _test(tuned, trained, holdout, replicates):
         holdout.wrong(probabilities.argmax(-1)),
         np.stack(curves),
         sum(t.steps for t in trained),
-        sum(not t.finite for t in trained),
+        sum(t.diverged for t in trained),
     )
 
 

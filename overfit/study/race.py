@@ -30,7 +30,7 @@ def nets(trials: int, folds: int) -> int:
     return trials * first + going_on * (folds - first)
 
 
-def ranking(scores: Sequence[float], rates: Sequence[float], finite: Sequence[bool]) -> list[int]:
+def ranking(scores: Sequence[float], rates: Sequence[float], diverged: Sequence[bool]) -> list[int]:
     """Settings from the best to the worst, those at a safe distance from divergence first.
 
     A rate that trained on every fold can diverge on the next replicate, so a setting whose rate is above
@@ -39,15 +39,15 @@ def ranking(scores: Sequence[float], rates: Sequence[float], finite: Sequence[bo
     Args:
         scores: of each setting, lower is better.
         rates: learning rate of each.
-        finite: whether none of its nets diverged.
+        diverged: whether any of its nets did.
 
     Returns:
         The numbers of the settings.
     """
-    scores, rates, finite = np.asarray(scores), np.asarray(rates), np.asarray(finite)
-    unsafe = rates[~finite].min(initial=np.inf)
-    safe = finite & (rates <= unsafe / 2)
-    return [int(n) for n in np.lexsort((scores, ~finite, ~safe))]
+    scores, rates, diverged = np.asarray(scores), np.asarray(rates), np.asarray(diverged)
+    unsafe = rates[diverged].min(initial=np.inf)
+    safe = ~diverged & (rates <= unsafe / 2)
+    return [int(n) for n in np.lexsort((scores, diverged, ~safe))]
 
 
 class Course:

@@ -160,7 +160,8 @@ def _judge(course, entrants, folds, beat):
     for (arm, hypers), best in zip(entrants, kept, strict=True):
         # Settings that dropped out in the first heat count again where all the others diverged.
         order = _ranked(course, arm, hypers, range(folds))
-        whole = [n for n in order if n in best and all(t.finite for t in course.results(arm, hypers[n]))]
+        lost = {n for n in best if any(t.diverged for t in course.results(arm, hypers[n]))}
+        whole = [n for n in order if n in best and n not in lost]
         chosen = (whole or order)[0]
         judged.append(_tuned(arm, hypers, chosen, [course.results(arm, hyper) for hyper in hypers]))
     return judged
@@ -169,9 +170,9 @@ def _judge(course, entrants, folds, beat):
 def _ranked(course, arm, hypers, folds):
     """Numbers of the settings, the best first, by their results on some folds."""
     groups = [course.results(arm, hyper, folds) for hyper in hypers]
-    finite = [all(t.finite for t in group) for group in groups]
+    diverged = [any(t.diverged for t in group) for group in groups]
     scores = [np.mean(_scores(group)) for group in groups]
-    return race.ranking(scores, [hyper.learning_rate or 0.0 for hyper in hypers], finite)
+    return race.ranking(scores, [hyper.learning_rate or 0.0 for hyper in hypers], diverged)
 
 
 def _tuned(arm, hypers, chosen, groups):
@@ -184,7 +185,7 @@ def _tuned(arm, hypers, chosen, groups):
         _best_step(best, arm.restore_best),
         len(hypers),
         sum(t.steps for group in groups for t in group),
-        sum(not t.finite for group in groups for t in group),
+        sum(t.diverged for group in groups for t in group),
     )
 
 
@@ -197,7 +198,7 @@ def _batches(pairs):
 
 
 def _scores(trained):
-    return [score(t.error, t.loss) if t.finite else 1e9 for t in trained]
+    return [1e9 if t.diverged else score(t.error, t.loss) for t in trained]
 
 
 def _ahead(trained, beat):
@@ -206,7 +207,7 @@ def _ahead(trained, beat):
 
 def _best_step(trained, restore_best):
     """The evaluation that is best on all folds together: steadier than any fold's own best."""
-    curves = [t.curve for t in trained if t.finite]
+    curves = [t.curve for t in trained if not t.diverged]
     if not restore_best or len({len(curve) for curve in curves}) != 1:
         return int(np.median([t.best_step for t in trained]))
     means = np.mean([score(curve[:, ERROR], curve[:, LOSS]) for curve in curves], axis=0)

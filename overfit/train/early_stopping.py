@@ -1,6 +1,6 @@
 """Early stopping as arrays: the same program for one net and for a population of them."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import chex
 import jax
@@ -17,14 +17,14 @@ class Stopping(NamedTuple):
         best_step: int32 scalar, training step of that score; -1 before the first.
         wait: int32 scalar, evaluations since.
         stopped: bool scalar; nothing changes any more once it is true.
-        best_params: the weights of that score (any tree); those of `init` before the first.
+        kept: the tree that came with that score (weights, for instance); that of `init` before the first.
     """
 
     best: jax.Array
     best_step: jax.Array
     wait: jax.Array
     stopped: jax.Array
-    best_params: base.Params
+    kept: Any
 
 
 def init(params: base.Params) -> Stopping:
@@ -41,7 +41,7 @@ def init(params: base.Params) -> Stopping:
         best_step=jnp.full((), -1, jnp.int32),
         wait=jnp.zeros((), jnp.int32),
         stopped=jnp.zeros((), bool),
-        best_params=jax.tree.map(jnp.asarray, params),
+        kept=jax.tree.map(jnp.asarray, params),
     )
 
 
@@ -73,11 +73,11 @@ def update(
     >>> state = init(jnp.zeros(()))
     >>> for step, score in enumerate([0.9, 0.5, 0.7, 0.6], start=1):
     ...     state = update(state, score, step, jnp.full((), step), 2)
-    >>> int(state.best_step), bool(state.stopped), int(state.best_params)
+    >>> int(state.best_step), bool(state.stopped), int(state.kept)
     (2, True, 2)
     """
     chex.assert_rank([score, step], 0)
-    chex.assert_trees_all_equal_structs(state.best_params, params)
+    chex.assert_trees_all_equal_structs(state.kept, params)
     better = (score < state.best) & ~state.stopped
     wait = jnp.where(better, 0, jnp.where(state.stopped, state.wait, state.wait + 1))
     stopped = state.stopped if patience is None else state.stopped | ((patience > 0) & (wait >= patience))
@@ -86,5 +86,5 @@ def update(
         best_step=jnp.where(better, step, state.best_step),
         wait=wait,
         stopped=stopped,
-        best_params=jax.tree.map(lambda new, old: jnp.where(better, new, old), params, state.best_params),
+        kept=jax.tree.map(lambda new, old: jnp.where(better, new, old), params, state.kept),
     )

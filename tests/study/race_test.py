@@ -17,12 +17,12 @@ class RaceTest(chex.TestCase):
             self.assertEqual(race.nets(trials, folds), trials * folds)
 
     def test_the_best_score_first_where_nothing_diverged(self):
-        self.assertEqual(race.ranking([3.0, 1.0, 2.0], [0.1, 0.2, 0.4], [True] * 3), [1, 2, 0])
+        self.assertEqual(race.ranking([3.0, 1.0, 2.0], [0.1, 0.2, 0.4], [False] * 3), [1, 2, 0])
 
     def test_rates_close_to_one_that_diverged_come_after_the_safe_ones(self):
         scores, rates = [3.0, 2.0, 1.0, 9.0], [0.05, 0.1, 0.3, 0.4]
-        self.assertEqual(race.ranking(scores, rates, [True, True, True, False]), [1, 0, 2, 3])
+        self.assertEqual(race.ranking(scores, rates, [False, False, False, True]), [1, 0, 2, 3])
 
     def test_what_is_left(self):
-        self.assertEqual(race.ranking([2.0, 9.0], [0.3, 0.4], [True, False]), [0, 1])
-        self.assertEqual(race.ranking([9.0, 8.0], [0.3, 0.4], [False, False]), [1, 0])
+        self.assertEqual(race.ranking([2.0, 9.0], [0.3, 0.4], [False, True]), [0, 1])
+        self.assertEqual(race.ranking([9.0, 8.0], [0.3, 0.4], [True, True]), [1, 0])

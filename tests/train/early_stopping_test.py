@@ -47,8 +47,8 @@ class EarlyStoppingTest(chex.TestCase):
         self.assertEqual(bool(got.stopped), when is not None)
         np.testing.assert_array_equal(stopped, np.arange(EVALUATIONS) >= (np.inf if when is None else when))
         wanted = -1 if weights == 'initial' else weights
-        np.testing.assert_array_equal(got.best_params['dense']['kernel'], np.full((3, 2), wanted))
-        self.assertEqual(int(got.best_params['count']), wanted)
+        np.testing.assert_array_equal(got.kept['dense']['kernel'], np.full((3, 2), wanted))
+        self.assertEqual(int(got.kept['count']), wanted)
 
     def test_like_a_loop_for_each_net_of_a_population(self):
         rng = np.random.default_rng(0)

@@ -125,7 +125,7 @@ class Lane:
 
     def kept(self, slots: Sequence[int]) -> list:
         """Copies of what some slots keep: the best variables, and the loss's state at that time."""
-        best = jax.tree.map(self._flat, self._slots.stopping.best_params)
+        best = jax.tree.map(self._flat, self._slots.stopping.kept)
         return [jax.tree.map(lambda a, slot=slot: a[slot].copy(), best) for slot in slots]
 
     def _draw(self):

@@ -65,7 +65,7 @@ class Trained(NamedTuple):
         loss: mean validation cross-entropy there, nats.
         best_step: the step of the kept weights.
         steps: steps done.
-        finite: False: the loss became NaN or infinite; the net diverged and was stopped there.
+        diverged: whether the loss became NaN or infinite; the net was stopped there.
         curve: `[evaluations, 5]`: step, training loss and error (means since the last evaluation),
             validation loss and error (NaN without validation examples).
     """
@@ -77,7 +77,7 @@ class Trained(NamedTuple):
     loss: float
     best_step: int
     steps: int
-    finite: bool
+    diverged: bool
     curve: np.ndarray
 
 
@@ -302,4 +302,4 @@ def _trained(member, inputs, kept, curve):
     if best and len(member.validation):
         loss, error = float(best[0].loss), float(best[0].error)
     variables, loss_state = (None, None) if kept is None else (kept['variables'], kept['loss_state'])
-    return Trained(variables, loss_state, inputs, error, loss, best_step, steps, bool(last.finite), rows)
+    return Trained(variables, loss_state, inputs, error, loss, best_step, steps, not last.finite, rows)

@@ -84,7 +84,7 @@ class PopulationTest(chex.TestCase):
         for one, found in zip(MEMBERS[LAST], self.trained[LAST], strict=True):
             steps = EVERY * -(-int(one.hyper.steps) // EVERY)
             state, seen = naive_loop(one, steps)
-            self.assertEqual((found.steps, found.best_step, found.finite), (steps, steps, True))
+            self.assertEqual((found.steps, found.best_step, found.diverged), (steps, steps, False))
             chex.assert_trees_all_close(
                 found.variables, {'params': state.params, **state.collections}, atol=1e-4
             )
@@ -155,7 +155,7 @@ class PopulationTest(chex.TestCase):
 
     def test_a_diverged_member_stands_still_and_is_told_of(self):
         for one, found in zip(MEMBERS[DIVERGED], self.trained[DIVERGED], strict=True):
-            self.assertFalse(found.finite)
+            self.assertTrue(found.diverged)
             self.assertEqual((found.steps, len(found.curve)), (EVERY, 1))
             self.assertTrue(np.isnan(found.error))
             hyper = base.Hyper(learning_rate=0.0)
@@ -174,7 +174,7 @@ class PopulationTest(chex.TestCase):
             short = population.train(members, NOISY._replace(x=x), eval_every=EVERY, layout=SMALL)
         with mock.patch.object(lane.Lane, 'FIRST', program.MOST_EVALUATIONS):
             long = population.train(members, NOISY._replace(x=x), eval_every=EVERY, layout=SMALL)
-        self.assertIn(False, [t.finite for t in long])
+        self.assertIn(True, [t.diverged for t in long])
         for new, old in zip(long, short, strict=True):
             chex.assert_trees_all_close(new, old, atol=1e-4)
 
