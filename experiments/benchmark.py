@@ -185,14 +185,14 @@ def side_by_side(
     name: str, gpu: bool, torch: bool, peak: Callable[[], float], *, losses: bool = False
 ) -> tuple[list[dict], str]:
     """Measures the columns of a workload, or a population with each of two losses."""
-    from experiments.speed import jax_columns, processes, tables, torch_task, workloads
+    from experiments.speed import jax_columns, processes, tables, torch_process, torch_task, workloads
 
     workload = workloads.make(name, gpu)
     columns = {}
     if torch:
         task = workloads.torch_task_of(workload, gpu)
         columns |= {
-            column: functools.partial(torch_task.build, task, column) for column in torch_task.COLUMNS
+            column: functools.partial(torch_process.build, task, column) for column in torch_task.COLUMNS
         }
     for column in jax_columns.LOSSES if losses else jax_columns.COLUMNS:
         columns[column] = functools.partial(jax_columns.build_in_fresh_process, name, column, gpu)

@@ -1,6 +1,7 @@
 """The shape of the tree: who imports whom, what words decide, how long files are, what an import costs."""
 
 import ast
+import graphlib
 import pathlib
 import subprocess
 import sys
@@ -18,7 +19,6 @@ LONG = {
     'overfit/base.py': 'the types of all rooms, mostly their documentation',
     'overfit/study/techniques.py': 'a list, a value a row of the ledger',
     'overfit/data/augment.py': 'every augmentation twice: with plain numbers, and as a slot',
-    'overfit/data/read/table.py': 'one format, read in one pass',
     'overfit/train/engine/population.py': 'one loop with its types',
     'overfit/train/check.py': 'a refusal in words for every slot',
 }
@@ -53,13 +53,53 @@ def files(*folders):
 
 def imported(path):
     """Dotted names that a file imports, at its top or inside a function."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    return named_by(ast.parse(path.read_text()), path)
+
+
+def named_by(tree, path):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             if node.level:
                 raise ValueError(f'{path}: relative import')
             yield from (f'{node.module}.{alias.name}' for alias in node.names)
+
+
+class RunTime(ast.NodeTransformer):
+    """Drops what is there for type checkers alone."""
+
+    def visit_If(self, node):
+        self.generic_visit(node)
+        return node.orelse if ast.unparse(node.test).split('.')[-1] == 'TYPE_CHECKING' else node
+
+
+def import_graph(texts):
+    """Which modules a module imports when it runs, at its top or inside a function.
+
+    Args:
+        texts: source, by dotted name.
+
+    Returns:
+        Sets of those among `texts`, by dotted name.
+    """
+    graph = {}
+    for module, text in texts.items():
+        graph[module] = set()
+        for name in named_by(RunTime().visit(ast.parse(text)), module):
+            while name and name not in texts:
+                name = name.rpartition('.')[0]
+            graph[module] |= {name} - {''}
+    return graph
+
+
+def circle(graph):
+    """Modules that import one another, the first again as the last; empty if there are none."""
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        return error.args[1]
+    return []
 
 
 def deciding(tree):
@@ -105,6 +145,34 @@ class RoomsTest(chex.TestCase):
                     place = '.'.join(rest) + '.'
                     known = tuple(f'{one}.' for one in ('base', 'keys', room, *KNOWS[room]))
                     self.assertStartsWith(place, known, f'{path} imports {name}')
+
+    def test_there_is_no_circle_of_imports(self):
+        texts = {}
+        for path in files('overfit', 'experiments'):
+            parts = path.relative_to(ROOT).with_suffix('').parts
+            texts['.'.join(parts).removesuffix('.__init__')] = path.read_text()
+        graph = import_graph(texts)
+        self.assertContainsSubset(
+            {'overfit.data.accept', 'overfit.base'}, graph['overfit.data.kinds'], 'the walk sees imports'
+        )
+        self.assertEqual(circle(graph), [])
+
+    @parameterized.named_parameters(
+        ('top', 'from room import b', 'import room.a', True),
+        ('function', 'def f():\n    from room.b import name', 'from room import a as other', True),
+        ('itself', 'import room.a', '', True),
+        ('one_way', 'from room import b', 'import numpy.a', False),
+        ('for_types', 'from room import b', 'if typing.TYPE_CHECKING:\n    from room import a', False),
+        (
+            'not_for_types',
+            'from room import b',
+            'if TYPE_CHECKING:\n    x = 1\nelse:\n    import room.a',
+            True,
+        ),
+    )
+    def test_the_walk_sees_circles(self, a, b, expected):
+        found = circle(import_graph({'room': '', 'room.a': a, 'room.b': b}))
+        self.assertEqual(bool(found), expected, found)
 
     def test_base_and_keys_stand_alone(self):
         for name in ('base', 'keys'):

@@ -1,8 +1,6 @@
 """A workload as the PyTorch columns see it; importing this loads neither JAX nor PyTorch."""
 
-import os
-import warnings
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -49,14 +47,3 @@ class Task(NamedTuple):
     members: int
     steps: int
     device: str
-
-
-def build(task: Task, column: str) -> Any:
-    """Makes one of `COLUMNS`; PyTorch is loaded only here, in the process of the column."""
-    os.environ['TORCHINDUCTOR_FORCE_DISABLE_CACHES'] = '1'  # compile time is measured
-    warnings.filterwarnings('ignore', 'dynamo_pgo force disabled')
-    from experiments.speed import torch_columns
-
-    if column == 'vmap':
-        return torch_columns.Stacked(task)
-    return torch_columns.Eager(task, loader=column == 'dataloader', compiled=column == 'compile')

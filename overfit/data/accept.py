@@ -11,6 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from overfit.data.read import cells, listing, offsets, pillow, resize
+from overfit.data.read import images as images_lib
+
 ABSURD = 1000  # ranges of the training values that a whole column of vectors may lie away
 MANY = 8  # images that are not all much darker than every training image by chance
 
@@ -56,7 +59,7 @@ def anything(given: Any, reading: Mapping[str, Any], shape: Sequence[int]) -> np
         ValueError: another shape or type, NaN or infinite values.
     """
     x = _numbers(given, shape)
-    _check_shape(x, x.shape, shape)
+    _check_shape(x, x, shape)
     dtype = np.dtype(reading.get('dtype', x.dtype))
     if dtype.kind in 'iu' and (x.dtype.kind == 'f' or (x.size and not _fits(x, dtype))):
         low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
@@ -81,19 +84,17 @@ def vectors(given: Any, reading: Mapping[str, Any], shape: Sequence[int]) -> np.
         ValueError: another shape, values that are not finite or absurdly far from those of training, or
             a table that lacks columns or has a text in a numeric one.
     """
-    from overfit.data.read import arrays, table
-
     if isinstance(given, str | os.PathLike):
         if not reading.get('columns'):
             raise ValueError(
                 f'the model was not made from a table, so it cannot read {given}: '
                 f'give an array of shape {_shape(shape)}.'
             )
-        x = table.read_inputs(pathlib.Path(given).expanduser(), table.columns_of(reading))
+        x = cells.read_inputs(pathlib.Path(given).expanduser(), cells.columns_of(reading))
     else:
         x = _numbers(given, shape)
-        _check_shape(x, x.shape, shape)
-        x = _finite(arrays.subtract(x, reading.get('offsets', [])), np.float32)
+        _check_shape(x, x, shape)
+        x = _finite(offsets.subtract(x, reading.get('offsets', [])), np.float32)
     if len(x) and 'least' in reading:
         low, high = (np.asarray(reading[side], np.float64) for side in ('least', 'greatest'))
         span = np.where(high > low, high - low, np.maximum(np.abs(low), 1))
@@ -114,7 +115,7 @@ def images(given: Any, reading: Mapping[str, Any], shape: Sequence[int]) -> np.n
     Args:
         given: `[N, H, W]` or `[N, H, W, C]` as in training, where larger images are reduced; the path of an
             image file; of a folder, for all images at any depth below it in the order of their sorted
-            paths (`overfit.data.read.folder.below`; other files are left out); a Pillow image; or a list of
+            paths (`overfit.data.read.listing.below`; other files are left out); a Pillow image; or a list of
             paths or Pillow images. Files of any size, depth and colour are brought to those of training
             in the same way (see `resize.fit`, `images.bring`); arrays of another size only if the
             training images had several.
@@ -132,13 +133,10 @@ def images(given: Any, reading: Mapping[str, Any], shape: Sequence[int]) -> np.n
 
 
 def _of_array(given, reading, shape):
-    from overfit.data.read import resize
-
-    x = _numbers(given, shape)
-    got = x.shape
-    x = x[..., None] if x.ndim == 3 else x
+    numbers = _numbers(given, shape)
+    x = numbers[..., None] if numbers.ndim == 3 else numbers
     if x.ndim != 4 or x.shape[3] != shape[2] or 0 in x.shape[1:]:
-        _check_shape(x, got, shape)
+        _check_shape(x, numbers, shape)
     values = x if x.dtype == np.uint8 else _finite(x, np.float32)
     if len(x):
         _check_range(x, reading)
@@ -148,14 +146,11 @@ def _of_array(given, reading, shape):
     if small.shape[1:] != tuple(shape) and reading.get('sizes', 1) > 1:
         return np.array([resize.fit(image, *shape[:2]) for image in values], values.dtype).reshape(-1, *shape)
     if small.shape[1:] != tuple(shape):
-        _check_shape(small, got, shape)
+        _check_shape(small, numbers, shape)
     return small
 
 
 def _of_files(files, reading, shape):
-    from overfit.data.read import images as images_lib
-    from overfit.data.read import pillow
-
     depth = reading.get('depth', 8)
     if depth not in (8, 16, 32):
         raise ValueError(
@@ -192,9 +187,7 @@ def _files(given):
 
 
 def _below(path):
-    from overfit.data.read import folder, pillow
-
-    found = [(str(file), file) for file in folder.below(path) if pillow.look(file, str(file))]
+    found = [(str(file), file) for file in listing.below(path) if pillow.look(file, str(file))]
     if not found:
         raise ValueError(f'the folder {path} holds no image: give one that does.')
     return found
@@ -241,11 +234,13 @@ def _numbers(given, shape):
     return x
 
 
-def _check_shape(x, got, shape):
+def _check_shape(x, given, shape):
+    """Refuses `x`, which was made of the array `given`, unless its examples have the shape."""
     if x.shape[1:] != tuple(shape) or not x.ndim:
-        one = '; for one example give x[None]' if tuple(got) == tuple(shape) else ''
+        one = '; for one example give x[None]' if given.shape == tuple(shape) else ''
         raise ValueError(
-            f'the model takes numbers of shape {_shape(shape)}; got {x.dtype} of shape {list(got)}{one}.'
+            f'the model takes numbers of shape {_shape(shape)}; '
+            f'got {given.dtype} of shape {list(given.shape)}{one}.'
         )
 
 

@@ -52,6 +52,8 @@ class ImagesTest(parameterized.TestCase):
         ('nan', np.full((2, 6, 6), np.nan), 'NaN or infinite'),
         ('overflow', np.full((2, 6, 6), 1e300), 'NaN or infinite'),
         ('size', BYTES[:, :5], r'shape \[N, 6, 6, 1\]; got uint8 of shape \[24, 5, 6\]\.'),
+        ('size_of_floats', BYTES[:, :5] * 1.0, r'got float64 of shape \[24, 5, 6\]\.'),
+        ('size_of_whole', BYTES[:, :5].astype(int), r'got int64 of shape \[24, 5, 6\]\.'),
         ('one', BYTES[0, ..., None], r'got uint8 of shape \[6, 6, 1\]; for one example give x\[None\]'),
         ('colour', np.repeat(BYTES[..., None], 3, -1), r'got uint8 of shape \[24, 6, 6, 3\]'),
         ('objects', [object()], 'takes numbers'),

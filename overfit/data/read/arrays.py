@@ -6,11 +6,8 @@ from typing import Any
 import numpy as np
 
 from overfit.data import kinds
-from overfit.data.read import images, resize
+from overfit.data.read import images, offsets, resize
 from overfit.data.source import Source
-
-# A column whose values spread less than this many steps of float32 around their size is moved to zero.
-COARSE = 2**12
 
 
 def read(
@@ -62,11 +59,11 @@ def read(
         kind = kinds.vector
         if image_size is not None:
             raise ValueError(f'image_size={image_size} is for images: leave it out for vectors.')
-        moved = offsets(arrays[0])
+        moved = offsets.find(arrays[0])
         if moved:
             reading['offsets'] = [[column, value] for column, value in moved.items()]
             notes = (f'{len(moved)} columns vary too little for float32: a constant was subtracted',)
-            arrays = [subtract(x, reading['offsets']) for x in arrays]
+            arrays = [offsets.subtract(x, reading['offsets']) for x in arrays]
         arrays = _cast(names, arrays, np.float32, where)
     elif known:
         images.check_size(image_size)
@@ -84,36 +81,6 @@ def read(
     labels = list(targets.values())
     source = Source(arrays[0], labels[0], kind, notes=notes, reading=reading)
     return source if len(arrays) == 1 else source._replace(x_test=arrays[1], y_test=labels[1])
-
-
-def offsets(x: np.ndarray) -> dict[int, float]:
-    """What to subtract from columns whose values float32 can hardly tell apart, such as times in seconds.
-
-    The statistics of training examples move every column to zero later, so that a constant subtracted
-    before changes nothing but the rounding.
-
-    Args:
-        x: `[N, F]`, any numeric type.
-
-    Returns:
-        The median of each such column, by its index.
-    """
-    if not x.size or (x.dtype.kind == 'f' and x.dtype.itemsize <= 4) or x.dtype.itemsize == 1:
-        return {}
-    least, greatest = x.min(0).astype(np.float64), x.max(0).astype(np.float64)
-    size = np.maximum(np.abs(least), np.abs(greatest))
-    with np.errstate(invalid='ignore', over='ignore'):
-        spread = greatest - least
-        close = (spread > 0) & np.isfinite(spread) & (spread < COARSE * np.finfo(np.float32).eps * size)
-    return {int(column): float(np.median(x[:, column])) for column in np.flatnonzero(close)}
-
-
-def subtract(x: np.ndarray, moved: list) -> np.ndarray:
-    """Returns float64 `[N, F]` with `moved` (pairs of a column's index and a value) subtracted."""
-    x = x.astype(np.float64)
-    for column, value in moved:
-        x[:, column] -= value
-    return x
 
 
 def plain(values: Any, name: str) -> np.ndarray:

@@ -1,13 +1,11 @@
 """A folder with a sub-folder of images for each class, or such folders `train/` and `test/`."""
 
-import os
 import pathlib
-from collections.abc import Iterator
 
 import numpy as np
 
 from overfit.data import kinds
-from overfit.data.read import images, pillow
+from overfit.data.read import images, listing, pillow
 from overfit.data.source import Source
 
 TRAIN = ('train', 'training')
@@ -50,20 +48,6 @@ def read(path: pathlib.Path, *, image_size: int | None = None, minutes: float | 
     return Source(x[:n], y[:n], kinds.image, x[n:], y[n:], how=how, notes=notes, reading=stacked.reading)
 
 
-def below(folder: pathlib.Path) -> Iterator[pathlib.Path]:
-    """The files at any depth below a folder, in order of their paths, hidden ones left out."""
-    seen, files = set(), []
-    for place, folders, names in os.walk(folder, followlinks=True):
-        real = os.path.realpath(place)
-        if real in seen:  # a link that leads back
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = [name for name in folders if _shown(name)]
-        files += [pathlib.Path(place, name) for name in names if _shown(name)]
-    return (file for file in sorted(files) if file.is_file())
-
-
 def _parts(path):
     """The folders of which each holds class folders (one, or training and test), and notes."""
     folders = _folders(path)
@@ -94,7 +78,7 @@ def _classes(path):
     """The images below `path` with their classes, in order, and notes."""
     found, notes = [], []
     for folder in _folders(path):
-        looked = {file: pillow.look(file, str(file)) for file in below(folder)}
+        looked = {file: pillow.look(file, str(file)) for file in listing.below(folder)}
         chosen = [one for one in looked.values() if one]
         others = [file for file, one in looked.items() if not one]
         if not chosen:
@@ -124,12 +108,8 @@ def _classes(path):
     return found, notes
 
 
-def _shown(name):
-    return not name.startswith('.') and name != '__MACOSX'
-
-
 def _folders(path):
-    return [folder for folder in sorted(path.iterdir()) if folder.is_dir() and _shown(folder.name)]
+    return [folder for folder in sorted(path.iterdir()) if folder.is_dir() and listing.shown(folder.name)]
 
 
 def _is_image(file):
@@ -140,13 +120,13 @@ def _is_image(file):
 
 
 def _loose(path):
-    return sum(file.is_file() and _shown(file.name) and _is_image(file) for file in path.iterdir())
+    return sum(file.is_file() and listing.shown(file.name) and _is_image(file) for file in path.iterdir())
 
 
 def _count(folder):
-    return sum(_is_image(file) for file in below(folder))
+    return sum(_is_image(file) for file in listing.below(folder))
 
 
 def _holds_classes(folder):
     """Whether images lie in the sub-folders of a folder and none in the folder itself."""
-    return not _loose(folder) and any(_is_image(file) for file in below(folder))
+    return not _loose(folder) and any(_is_image(file) for file in listing.below(folder))

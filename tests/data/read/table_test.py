@@ -8,13 +8,7 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from overfit.data import kinds, load
-from overfit.data.read import table
-
-LEARNED = (
-    table.Column('a', None, 7.0),
-    table.Column('c', ('blue', 'missing', 'red')),
-    table.Column('b', None, 2.5, True),
-)
+from overfit.data.read import cells
 
 
 class TableTest(parameterized.TestCase):
@@ -96,57 +90,24 @@ class TableTest(parameterized.TestCase):
         a = sorted(data.train.x[:, 0].tolist())
         median = (a[(len(a) - 1) // 2] + a[len(a) // 2]) / 2
         self.assertEqual(
-            table.columns_of(json.loads(json.dumps(dict(data.train.reading)))),
+            cells.columns_of(json.loads(json.dumps(dict(data.train.reading)))),
             (
-                table.Column('a', None, median, False),
-                table.Column('c', ('u', 'v')),
-                table.Column('b', None, 2.0, True),
+                cells.Column('a', None, median, False),
+                cells.Column('c', ('u', 'v')),
+                cells.Column('b', None, 2.0, True),
             ),
         )
-
-    def inputs(self, text):
-        self.path.write_text(text, 'utf-8')
-        return table.read_inputs(self.path, LEARNED).tolist()
-
-    @parameterized.named_parameters(
-        ('other_order', 'c;more;b;a;y\nred;?;1,5;2;0\nnew;;NA;-1,25;1\n;x;3;;\n'),
-        ('order', 'a\tb\tc\n2\t1.5\tred\n-1.25\t\tnew\nnull\t3\t\n'),
-    )
-    def test_inputs_of_another_table(self, text):
-        expected = [[2, 0, 0, 1, 1.5, 0], [-1.25, 0, 0, 0, 2.5, 1], [7, 0, 1, 0, 3, 0]]
-        self.assertEqual(self.inputs(text), expected)
-
-    @parameterized.named_parameters(
-        ('absent', 'c,y\nred,1\n', 'own.csv has no column "a", "b": give it the columns'),
-        ('text', 'a,b,c\n1,2,red\n3,four,red\n', 'own.csv: column b holds "four" in row 2: give finite'),
-        ('infinite', 'a,b,c\n1e39,2,red\n', 'column a holds "1e39" in row 1: give finite numbers'),
-        ('no_rows', 'a,b,c\n', 'no rows'),
-    )
-    def test_refuses_inputs(self, text, pattern):
-        with self.assertRaisesRegex(ValueError, pattern):
-            self.inputs(text)
-
-    def test_empty_rows_are_rows(self):
-        filled = [7, 0, 1, 0, 2.5, 1]
-        self.assertEqual(self.inputs('a,b,c\n2,1,red\n,,\n\n3,1,blue\n')[1], filled)
-        self.assertLen(self.inputs('a,b,c\n2,1,red\n,,\n3,1,blue\n,,\n'), 4)
-        self.path.write_text('a\n2\n\n\n3\n', 'utf-8')
-        self.assertEqual(table.read_inputs(self.path, LEARNED[:1]).tolist(), [[2], [7], [7], [3]])
-
-    def test_warns_of_a_column_of_unknown_values(self):
-        with self.assertWarnsRegex(UserWarning, 'no value of column c is one that the model knows'):
-            self.inputs('a,b,c\n2,1,Red\n3,1,Blue\n')
 
     def test_times_keep_their_differences(self):
         rows = [f'{1_700_000_000 + 20 * (i % 2) + i % 5},{i * i},{i % 2}' for i in range(40)]
         data = self.load('\n'.join(['t,a,y', *rows]))
-        column = table.columns_of(data.train.reading)[0]
+        column = cells.columns_of(data.train.reading)[0]
         i = np.rint(np.sqrt(np.concatenate([data.train.x, data.test.x])[:, 1])).astype(int)
         found = np.concatenate([data.train.x, data.test.x])[:, 0].astype(np.float64) + column.offset
         np.testing.assert_array_equal(found, 1_700_000_000 + 20 * (i % 2) + i % 5)
         again = kinds.vector.accept(str(self.path), data.train.reading, (2,))
         self.assertEqual(sorted(again.tolist()), sorted([*data.train.x.tolist(), *data.test.x.tolist()]))
-        self.assertEqual(table.columns_of(data.train.reading)[1].offset, 0)
+        self.assertEqual(cells.columns_of(data.train.reading)[1].offset, 0)
 
     @parameterized.named_parameters(
         ('codes', ('0010', '10', '20'), ('0010', '10', '20'), False),
@@ -177,10 +138,6 @@ class TableTest(parameterized.TestCase):
         self.refuses(
             'column a has 17 of 120 cells that are no numbers, "-" in row 4', '\n'.join(['a,y', *rows])
         )
-
-    def test_refuses_a_missing_file(self):
-        with self.assertRaisesRegex(ValueError, r'own.csv cannot be read \(No such file or directory\)'):
-            table.read_inputs(self.path, LEARNED)
 
     def test_label_option_numbers_and_order(self):
         rows = [f'{i * 3},{i % 2},{(2, 10, 1)[i % 3]}' for i in range(30)]

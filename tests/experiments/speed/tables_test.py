@@ -19,7 +19,7 @@ from experiments.speed import (
     processes,
     scaling,
     tables,
-    torch_task,
+    torch_process,
     workloads,
 )
 from overfit import base, keys
@@ -180,7 +180,7 @@ class TorchTest(parameterized.TestCase):
         workload = tiny.workload(model, max_norm=None if model is CNN else max_norm)
         task = workloads.torch_task_of(workload)
         with mock.patch('experiments.speed.torch_columns.TRIAL', 0.0):
-            theirs = torch_task.build(task, column)
+            theirs = torch_process.build(task, column)
         examples, hyper = workload.examples, workload.hyper._replace(steps=1.0)
         inputs = examples.kind.measure(examples.x)
         state = step.init_state(keys.key(1), examples.x, inputs, hyper, workload.recipe)
@@ -209,7 +209,7 @@ class TorchTest(parameterized.TestCase):
     @parameterized.parameters('dataloader', 'tensor', 'vmap')
     def test_learns(self, column):
         with mock.patch('experiments.speed.torch_columns.TRIAL', 0.0):
-            net = torch_task.build(workloads.torch_task_of(tiny.workload(MLP)), column)
+            net = torch_process.build(workloads.torch_task_of(tiny.workload(MLP)), column)
         self.assertLess(net.test_error(), 40)
 
 
