@@ -73,7 +73,7 @@ def place(name, annotation):
         return KEY
     if name in NUMBERS or annotation == base.Number:
         return NUMBER
-    return DATA if {annotation, *typing.get_args(annotation)} & set(ARRAYS) else None
+    return DATA if any(one in ARRAYS for one in (annotation, *typing.get_args(annotation))) else None
 
 
 def methods_of(name):

@@ -20,7 +20,6 @@ LONG = {
     'overfit/study/techniques.py': 'a list, a value a row of the ledger',
     'overfit/data/augment.py': 'every augmentation twice: with plain numbers, and as a slot',
     'overfit/train/engine/population.py': 'one loop with its types',
-    'overfit/train/check.py': 'a refusal in words for every slot',
 }
 # A room may know itself, these (rooms, or single modules of a room), and `base` and `keys`.
 KNOWS = {
@@ -36,12 +35,12 @@ KNOWS = {
     'door': ('nn', 'objectives', 'data', 'train', 'study', 'report'),
 }
 # Of `train`, the engine knows what it compiles; and what predicts is compiled by it.
-ENGINE_KNOWS = ('start', 'step', 'early_stopping', 'engine')
+ENGINE_KNOWS = ('check', 'start', 'step', 'early_stopping', 'engine')
 KNOWS_ENGINE = ('predict.py', 'engine')
 # `hasattr` tells what a stranger's value is, for a refusal or a file; nothing that is trained hangs on it.
 HASATTR = {
     'overfit/study/records.py': 'NumPy and JAX values become plain ones in a file',
-    'overfit/train/check.py': 'a refusal says what a value is',
+    'overfit/train/slots.py': 'a refusal says what a value is',
     'overfit/train/start.py': 'a refusal of given weights that are no tree',
 }
 OPTIONAL = ('tensorflow', 'tensorflow_datasets', 'matplotlib', 'sklearn', 'orbax', 'PIL', 'pandas')

@@ -176,7 +176,9 @@ class WrongVisitorTest(chex.TestCase):
 
     def test_a_module_without_features(self):
         self.refuse(
-            'model NoFeatures returns a .*, but must return base.Outputs', [_with()], baseline=NoFeatures()
+            'model NoFeatures returns an array, but must return base.Outputs',
+            [_with()],
+            baseline=NoFeatures(),
         )
 
     def test_a_module_for_other_classes(self):
@@ -199,7 +201,9 @@ class WrongVisitorTest(chex.TestCase):
 
     def test_a_number_that_nothing_reads(self):
         technique = overfit.Technique('mine', space={'dropuot': 0.5})
-        self.refuse("number dropuot is given, but no loss.*reads hyper.own\\['dropuot'\\]", [technique])
+        self.refuse(
+            "number dropuot is given, but nothing in the recipe reads hyper.own\\['dropuot'\\]", [technique]
+        )
 
     def test_words_in_place_of_values(self):
         self.refuse('techniques holds a str: give overfit.Technique values', ['dropout'])

@@ -73,13 +73,13 @@ def from_config(config: Mapping[str, Any]) -> nn.Module:
     if fields is None or name not in MODELS:
         raise ValueError(
             f'the saved model is a {name}, which is not part of overfit: '
-            'give the recipe it was trained with as load(path, recipe=...)'
+            'give the module, or the recipe it was trained with, as load(path, recipe=...)'
         )
     activation = _activation(fields['activation'])
     if activation is None:
         raise ValueError(
             f'the saved {name} has the activation {fields["activation"]!r}, which is not part of overfit: '
-            'give the recipe it was trained with as load(path, recipe=...)'
+            'give the module, or the recipe it was trained with, as load(path, recipe=...)'
         )
     plain = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
     return MODELS[name](**plain | {'activation': activation})

@@ -121,6 +121,36 @@ def arm_of(techniques: Sequence[Technique], baseline: Baseline) -> Arm:
     )
 
 
+def check(technique: Technique, baseline: Baseline) -> None:
+    """Refuses a technique whose fields are not what they should be.
+
+    Args:
+        technique: anybody's.
+        baseline: what it is to be added to.
+
+    Raises:
+        ValueError: the message names the field.
+    """
+
+    def refuse(field, works):
+        raise ValueError(
+            f'the technique {technique.label!r} has {field}={getattr(technique, field)!r}: give {works}'
+        )
+
+    if not isinstance(technique.label, str) or not technique.label or technique.label == baseline.label:
+        refuse('label', "a text of its own, which is not the baseline's")
+    if technique.group is not None and not isinstance(technique.group, str):
+        refuse('group', 'a text, or leave it out (change=... is given by its name)')
+    for field in ('change', 'applies'):
+        if not callable(getattr(technique, field)):
+            refuse(field, 'a function')
+    if not isinstance(technique.nets, int) or technique.nets < 1:
+        refuse('nets', 'a whole number of 1 or more')
+    if not isinstance(technique.stretch, int | float) or not technique.stretch > 0:
+        refuse('stretch', 'a factor above 0')
+    spaces.check(technique.space, technique.label)
+
+
 def _changed(technique, recipe):
     try:
         changed = technique.change(recipe)

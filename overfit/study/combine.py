@@ -138,6 +138,20 @@ def combine(
     return best._replace(trials=sum(t.trials for t in spent), member_steps=sum(t.member_steps for t in spent))
 
 
+def undone(technique: Technique, techniques: Sequence[Technique], baseline: Baseline) -> bool:
+    """Whether nothing is left of a technique's change, as another one filled the same slot after it.
+
+    Two losses are an example: one of them would only stand in the combination's name.
+
+    Args:
+        technique: one of the next.
+        techniques: of a combination.
+        baseline: what they are added to.
+    """
+    others = arm_of([t for t in techniques if t != technique], baseline).recipe
+    return arm_of(techniques, baseline).recipe == others != technique.change(others)
+
+
 def go_together(techniques: Sequence[Technique], baseline: Baseline, pool: base.Examples) -> bool:
     """Whether every technique applies to the baseline with all the others, and the whole can train.
 
@@ -152,7 +166,7 @@ def go_together(techniques: Sequence[Technique], baseline: Baseline, pool: base.
     try:
         for technique in techniques:
             others = arm_of([t for t in techniques if t != technique], baseline)
-            if not technique.applies(others.recipe, pool.kind):
+            if not technique.applies(others.recipe, pool.kind) or undone(technique, techniques, baseline):
                 return False
         together = arm_of(techniques, baseline)
         check.recipes([(together.recipe, together.space)], pool)

@@ -109,13 +109,10 @@ def measure(
     trained = population.train(
         members, pool, eval_every=protocol.eval_every, capacity=protocol.capacity, progress=progress
     )
-    return [
-        _test(one, [trained[n] for n in span], holdout, protocol.replicates)
-        for one, span in zip(tuned, spans, strict=True)
-    ]
+    return [_test(one, [trained[n] for n in span], holdout) for one, span in zip(tuned, spans, strict=True)]
 
 
-def _test(tuned, trained, holdout, replicates):
+def _test(tuned, trained, holdout):
     probabilities = average(tuned.arm.recipe, trained, holdout.x, tuned.arm.nets)
     curves = [t.curve for t in trained[:: tuned.arm.nets]]
     longest = max(len(c) for c in curves)

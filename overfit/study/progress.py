@@ -72,7 +72,7 @@ class Progress:
             file=sys.stderr,
             disable=self._quiet,
             mininterval=0.5 if sys.stderr.isatty() else 10,
-            bar_format='{desc}: {percentage:3.0f}% |{bar:20}| {rate_fmt}, {postfix}',
+            bar_format='{desc}: {percentage:3.0f}% |{bar:20}| {rate_fmt}{postfix}',
         ) as bar:
 
             def advance(amount, finished):

@@ -7,9 +7,10 @@ import numpy as np
 
 from overfit import base
 from overfit.data import splits as splits_lib
+from overfit.study import arms as arms_lib
 from overfit.study import baselines, spaces
 from overfit.study import plan as plan_lib
-from overfit.study import techniques as known
+from overfit.study import techniques as standard
 from overfit.study.arms import Arm, Baseline, Technique, arm_of
 from overfit.study.protocol import fold_count
 from overfit.train import check
@@ -86,16 +87,7 @@ def prepare(splits: splits_lib.Splits, request: Request) -> Study:
         ValueError: a request that the data cannot serve, or a technique or baseline that cannot train; the
             message names the argument.
     """
-    if not 0.1 <= request.validation <= 0.3:
-        raise ValueError(f'validation={request.validation} is out of range: give a fraction from 0.1 to 0.3')
-    if request.minutes is not None and not request.minutes > 0:
-        raise ValueError(f'minutes={request.minutes} leaves no time: give more than 0, or leave it out')
-    if request.trials is not None and request.trials < 1:
-        raise ValueError(f'trials={request.trials} tries nothing: give 1 or more, or leave it out')
-    if request.replicates is not None and request.replicates < 3:
-        raise ValueError(
-            f'replicates={request.replicates} are too few for an interval: give 3 or more, or leave it out'
-        )
+    _check_numbers(request)
     pool = splits.train
     size = len(pool.y) if request.train_size is None else request.train_size
     if size > population.MOST_EXAMPLES:
@@ -104,16 +96,16 @@ def prepare(splits: splits_lib.Splits, request: Request) -> Study:
             'this is for small data, give a smaller one'
         )
     baseline = request.baseline or baselines.baseline(baselines.mlp(len(pool.classes)), pool.kind)
-    chosen = _techniques(request.techniques, baseline, pool.kind)
-    for one in (baseline, *chosen):
-        spaces.check(one.space, one.label)
+    spaces.check(baseline.space, baseline.label)
+    known = {}  # what was checked before is not checked again
+    check.recipes([(baseline.recipe, baseline.space)], pool, known=known)
+    chosen = _techniques(request.techniques, baseline, pool, known)
     arms = tuple(arm_of(one, baseline) for one in [(), *[(technique,) for technique in chosen]])
     labelled = splits_lib.subset(pool.y, size, seed=request.seed)
     check_folds(pool, labelled, request.validation)
     wanted = baselines.textbook(pool.kind) if request.textbook is None else request.textbook
     textbook = tuple(technique for technique in wanted if technique in chosen)
     together = arm_of(textbook, baseline)
-    check.recipes([(arm.recipe, arm.space) for arm in (*arms, together)], pool)
     plan = plan_lib.make(
         pool,
         arms,
@@ -128,10 +120,38 @@ def prepare(splits: splits_lib.Splits, request: Request) -> Study:
     return Study(splits, Design(baseline, arms, textbook, labelled, plan))
 
 
-def _techniques(wanted, baseline, kind):
+def _check_numbers(request):
+    """Refuses numbers of a request that are of another type or have no sense."""
+    for name in ('train_size', 'trials', 'replicates', 'seed'):
+        value = getattr(request, name)
+        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+        if not whole and not (value is None and name != 'seed'):
+            raise ValueError(f'{name}={value!r} is no whole number: give one')
+    for name in ('validation', 'minutes'):
+        value = getattr(request, name)
+        if not isinstance(value, int | float) and not (value is None and name == 'minutes'):
+            raise ValueError(f'{name}={value!r} is no number: give one')
+    if request.seed < 0:
+        raise ValueError(f'seed={request.seed} is below 0: give 0 or more')
+    if not 0.1 <= request.validation <= 0.3:
+        raise ValueError(f'validation={request.validation} is out of range: give a fraction from 0.1 to 0.3')
+    if request.minutes is not None and not request.minutes > 0:
+        raise ValueError(f'minutes={request.minutes} leaves no time: give more than 0, or leave it out')
+    if request.trials is not None and request.trials < 1:
+        raise ValueError(f'trials={request.trials} tries nothing: give 1 or more, or leave it out')
+    if request.replicates is not None and request.replicates < 3:
+        raise ValueError(
+            f'replicates={request.replicates} are too few for an interval: give 3 or more, or leave it out'
+        )
+
+
+def _techniques(wanted, baseline, pool, known):
     """The techniques to compare, each once."""
     if wanted is None:
-        return [t for t in known.STANDARD if t.applies(baseline.recipe, kind)]
+        applying = [t for t in standard.STANDARD if t.applies(baseline.recipe, pool.kind)]
+        return [t for t in applying if _trains(t, baseline, pool, known)]
+    if isinstance(wanted, Technique):
+        raise ValueError(f'techniques is the technique "{wanted.label}" alone: give a list of them')
     chosen = []
     for technique in wanted:
         if not isinstance(technique, Technique):
@@ -139,10 +159,11 @@ def _techniques(wanted, baseline, kind):
                 f'techniques holds a {type(technique).__name__}: give overfit.Technique values, for instance '
                 'overfit.techniques.dropout'
             )
-        if not technique.applies(baseline.recipe, kind):
+        arms_lib.check(technique, baseline)
+        if not technique.applies(baseline.recipe, pool.kind):
             raise ValueError(
                 f'the technique "{technique.label}" does not apply to this baseline on data of the kind '
-                f'{kind.name}: leave it out of techniques'
+                f'{pool.kind.name}: leave it out of techniques'
             )
         if technique not in chosen:
             chosen.append(technique)
@@ -152,7 +173,19 @@ def _techniques(wanted, baseline, kind):
     for label in labels:
         if labels.count(label) > 1:
             raise ValueError(f'two techniques have the label "{label}": give each its own')
+    arms = [arm_of([technique], baseline) for technique in chosen]
+    check.recipes([(arm.recipe, arm.space) for arm in arms], pool, known=known)
     return chosen
+
+
+def _trains(technique, baseline, pool, known):
+    """Whether a technique does something to a baseline, which may be a stranger's."""
+    arm = arm_of([technique], baseline)
+    try:
+        check.recipes([(arm.recipe, arm.space)], pool, known=known)
+    except ValueError:
+        return False
+    return True
 
 
 def check_folds(pool: base.Examples, labelled: np.ndarray, validation: float) -> None:

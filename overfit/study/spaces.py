@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import qmc
 
+from overfit import base
+
 
 class Range(NamedTuple):
     """Where a number is searched.
@@ -60,6 +62,22 @@ RANGES = {
 }
 
 
+SAME_FOR_ALL = ('steps',)  # of the protocol
+# Numbers outside of these have no meaning; the others may be any that are not below 0.
+LIMITS = {
+    'dropout': (0, 1),
+    'input_dropout': (0, 1),
+    'momentum': (0, 1),
+    'label_smoothing': (0, 1),
+    'center_rate': (0, 1),
+    'warmup': (0, 1),
+    'cosine': (0, 1),
+    'step_decay': (0, 1),
+    'flip': (0, 1),
+    'init_log2_scale': (-np.inf, np.inf),
+}
+
+
 def check(space: Space, label: str) -> None:
     """Refuses what cannot be searched.
 
@@ -68,11 +86,15 @@ def check(space: Space, label: str) -> None:
         label: of the technique or baseline that has it.
 
     Raises:
-        ValueError: a range without an inside or of an unknown scale, or something that is neither a range
-            nor a finite number.
+        ValueError: no mapping; a range without an inside or of an unknown scale; something that is neither a
+            range nor a finite number; a number beyond its limits; the steps, which are the same for all.
     """
+    if not isinstance(space, Mapping):
+        raise ValueError(f'"{label}" has space={space!r}: give a dict of numbers and overfit.Range by name')
     for name, value in space.items():
         where = f'"{label}" has {name}={value!r}'
+        if name in SAME_FOR_ALL:
+            raise ValueError(f'{where}: all arms have the same steps; for more of them give stretch=2.0')
         if isinstance(value, Range):
             if value.scale not in ('log', 'linear'):
                 raise ValueError(f"{where}: the scale of a Range is 'log' or 'linear'")
@@ -80,6 +102,11 @@ def check(space: Space, label: str) -> None:
                 raise ValueError(f'{where}: a Range needs low < high, and low > 0 on a log scale')
         elif isinstance(value, bool) or not isinstance(value, (int, float)) or not np.isfinite(value):
             raise ValueError(f'{where}: give a finite number, or an overfit.Range to be searched')
+        if name in base.NAMES:
+            least, most = LIMITS.get(name, (0, np.inf))
+            ends = (value.low, value.high) if isinstance(value, Range) else (value, value)
+            if not least <= min(ends) or not max(ends) <= most:
+                raise ValueError(f'{where}: {name} lies between {least} and {most}')
 
 
 def default(*names: str) -> dict[str, Range]:

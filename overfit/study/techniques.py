@@ -76,6 +76,10 @@ def _draws(recipe, kind):
     return recipe.start.given is None
 
 
+def _by_sgd(recipe, kind):
+    return recipe.optimizer == optimizers.by_hyper(optimizers.sgd)
+
+
 def _smooths(recipe, kind):
     return recipe.loss in (losses.softmax, losses.center)
 
@@ -183,6 +187,7 @@ momentum = Technique(
     'optimizer',
     'Polyak 1964',
     _rate(1e-3, 0.3) | {'momentum': 0.9},
+    applies=_by_sgd,
     own_rate=True,
 )
 adagrad = Technique(

@@ -9,6 +9,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import flax.linen as nn
 import jax
 import numpy as np
 
@@ -125,6 +126,7 @@ class Predictor(NamedTuple):
             'dtype': self.dtype,
             'integer_labels': self.integer_labels,
             'reading': dict(self.reading),
+            'variables': _forms(nets[0]['variables']),
             'leaves': {part: [_form(leaf) for leaf in nets[0][part]] for part in ('inputs', 'loss_state')},
             'about': dict(about or {}),
         }
@@ -134,21 +136,24 @@ class Predictor(NamedTuple):
 
 
 def load(
-    path: str | os.PathLike, *, recipe: base.Recipe | None = None, kind: kinds.Kind | None = None
+    path: str | os.PathLike,
+    *,
+    recipe: base.Recipe | nn.Module | None = None,
+    kind: kinds.Kind | None = None,
 ) -> Predictor:
     """Loads what `Predictor.save` saved.
 
     Args:
         path: its folder.
-        recipe: with which the model was trained, where its module or what predicts are not part of this
-            package.
-        kind: of the data, where it is not.
+        recipe: the module of a model that is not part of this package; or, where what predicts is not
+            either, the recipe with which it was trained.
+        kind: of the data, where it is not part of this package.
 
     Returns:
         The model.
 
     Raises:
-        ValueError: no model is saved there, or one that needs `recipe` or `kind`.
+        ValueError: no model is saved there, or one that needs another `recipe` or `kind`.
     """
     import orbax.checkpoint as ocp
 
@@ -156,13 +161,17 @@ def load(
     config = _config(path)
     if kind is None:
         kind = kinds.KINDS.get(config['kind'])
-    if kind is None or kind.name != config['kind']:
+    if not isinstance(kind, kinds.Kind) or kind.name != config['kind']:
         raise ValueError(
-            f'{path} was trained on data of the kind {config["kind"]}, which is not part of overfit: give it '
-            'as load(path, kind=...)'
+            f'{path} was trained on data of the kind {config["kind"]}: give that as load(path, kind=...), a '
+            'kinds.Kind of this name'
         )
-    if recipe is None:
-        recipe = _recipe(path, config, kind)
+    if recipe is not None and not isinstance(recipe, base.Recipe | nn.Module):
+        raise ValueError(f'recipe is a {type(recipe).__name__}: give the linen module or the overfit.Recipe')
+    if not isinstance(recipe, base.Recipe):
+        recipe = _recipe(path, config, kind, recipe)
+    if recipe.prepare is None:
+        recipe = recipe._replace(prepare=kinds.prepare_slot(kind))
     shape, count = tuple(config['shape']), config['nets']
     dummy = np.zeros((2, *shape), config['dtype'])
     inputs_form = jax.tree.structure(kind.measure(dummy))
@@ -173,6 +182,11 @@ def load(
     outputs, variables = start.shapes_of(recipe.model, example)
     blank = jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), {'params': {}} | dict(variables))
     target = jax.tree.map(lambda a: np.zeros((count, *a.shape), a.dtype), {'variables': blank, **leaves})
+    if _forms(blank) != config['variables']:
+        raise ValueError(
+            f'the weights in {path} are not those of {describe.describe(recipe.model, shape)}: give the '
+            'module with the fields that it was trained with'
+        )
     with ocp.StandardCheckpointer() as checkpointer:
         saved = jax.tree.map(np.asarray, checkpointer.restore(path / 'variables', target))
     state = jax.eval_shape(lambda: recipe.loss.init(outputs.logits.shape[-1], outputs.features.shape[-1]))
@@ -214,8 +228,8 @@ def _config(path):
     return config
 
 
-def _recipe(path, config, kind):
-    """What a model of this package needs in order to predict; the rest of a recipe only trains."""
+def _recipe(path, config, kind, model):
+    """What a model needs in order to predict; the rest of a recipe only trains."""
     if config['predict'] not in PREDICT:
         raise ValueError(
             f'{path} predicts with {config["predict"]}, which is not part of overfit: give the recipe it was '
@@ -223,7 +237,7 @@ def _recipe(path, config, kind):
         )
     rule = PREDICT[config['predict']]
     return base.Recipe(
-        describe.from_config(config),
+        describe.from_config(config) if model is None else model,
         losses.softmax if rule is None else losses.center,
         optimizers.by_hyper(optimizers.sgd),
         start.own,
@@ -244,6 +258,12 @@ def _leaves(net, recipe):
         'inputs': [np.asarray(leaf) for leaf in jax.tree.leaves(net.inputs)],
         'loss_state': [np.asarray(leaf) for leaf in jax.tree.leaves(state)],
     }
+
+
+def _forms(variables):
+    """Shape and type of every variable by its path; Orbax fills another shape without a word."""
+    leaves = jax.tree_util.tree_leaves_with_path(variables)
+    return {jax.tree_util.keystr(path): _form(leaf) for path, leaf in leaves}
 
 
 def _form(leaf):

@@ -79,8 +79,14 @@ class ConfigTest(parameterized.TestCase):
                          describe.to_config(models.MLP(3)))  # fmt: skip
 
     @parameterized.parameters(
-        (Own(3), r'the saved model is a Own, .*: give the recipe .* as load\(path, recipe=...\)'),
-        (Wider(3), r'the saved model is a Wider, .*: give the recipe .* as load\(path, recipe=...\)'),
+        (
+            Own(3),
+            r'the saved model is a Own, .*: give the module, or the recipe .* as load\(path, recipe=...\)',
+        ),
+        (
+            Wider(3),
+            r'the saved model is a Wider, .*: give the module, or the recipe .* as load\(path, recipe=...\)',
+        ),
         (models.MLP(3, activation=SWISH), "the saved MLP has the activation 'own swish'"),
         (models.MLP(3, activation=SWISH._replace(name='relu')), "has the activation 'own relu'"),
         (models.MLP(3, activation=SWISH._replace(name='maxout 2', pieces=2)), "activation 'own maxout 2'"),

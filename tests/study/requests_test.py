@@ -100,7 +100,10 @@ class RefusedTest(chex.TestCase):
             {'baseline': Baseline(problems.recipe(), {'learning_rate': float('nan')})},
             '"tuned baseline" has learning_rate=nan: give a finite number',
         ),
-        ({'techniques': [own]}, "the number ring is given, but no loss, .* reads hyper.own['ring']"),
+        (
+            {'techniques': [own]},
+            "the number ring is given, but nothing in the recipe reads hyper.own['ring']",
+        ),
         ({'techniques': [augmented(halved)]}, 'the augmentation halved makes inputs [16, 4] and labels [16]'),
         (
             {'baseline': Baseline(problems.recipe(model=models.MLP(4, widths=(8,))), {'learning_rate': 0.1})},
@@ -209,7 +212,8 @@ class PreparedTest(chex.TestCase):
         linear = baselines.baseline(models.MLP(3, widths=()), kinds.vector)
         labels = {arm.label for arm in prepare(baseline=linear, techniques=None).design.arms}
         self.assertNotIn('twice as wide', labels)
-        self.assertContainsSubset({'dropout', 'AdamW'}, labels)
+        self.assertNotIn('dropout', labels)  # there is no hidden unit to drop
+        self.assertContainsSubset({'L2 penalty', 'AdamW'}, labels)
 
     def test_sizes_and_seeds_reach_the_plan(self):
         made = prepare(train_size=30, validation=0.3, seed=7, trials=3, replicates=4)

@@ -178,7 +178,7 @@ class OwnTest(chex.TestCase):
         outputs = Two().apply(trained[0].variables, _prepare(x, _measure(NOISY.x[TRAIN])), train=False)
         np.testing.assert_allclose(made.predict_proba(x), jax.nn.softmax(outputs.logits), atol=1e-5)
         for options, message in (
-            ({}, r'of the kind ranked, which is not part of overfit: give it as load\(path, kind=...\)'),
+            ({}, r'of the kind ranked: give that as load\(path, kind=...\)'),
             ({'kind': kinds.vector}, 'of the kind ranked'),
             ({'kind': RANKED}, r'is a Two, which is not part .* as load\(path, recipe=...\)'),
         ):

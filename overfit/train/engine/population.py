@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 from overfit import base
-from overfit.data import kinds
+from overfit.train import check
 from overfit.train import start as start_lib
 from overfit.train.engine import lane as lane_lib
 from overfit.train.engine import layout as layouts
@@ -113,6 +113,8 @@ def train(
             recipe that prepares inputs of another kind than the examples, or whose given weights do not fit.
     """
     for member in members:
+        for name in ('train', 'validation'):
+            _check_rows(np.asarray(getattr(member, name)), name, len(examples.y))
         if not 0 < len(member.train) <= MOST_EXAMPLES:
             raise ValueError(
                 f'a member has {len(member.train)} training examples; between 1 and {MOST_EXAMPLES} work'
@@ -184,15 +186,22 @@ def _measured(examples, rows):
     return jax.tree.map(lambda a: a.astype(smaller.get(a.dtype, a.dtype)), inputs)
 
 
+def _check_rows(rows, name, count):
+    """Refuses what would be taken for rows and is none, as a mask of booleans."""
+    if len(rows) and (rows.ndim != 1 or rows.dtype.kind not in 'iu'):
+        raise ValueError(
+            f'{name} holds {rows.dtype} of shape {list(rows.shape)}, but takes row numbers [n]: of a mask, '
+            'give numpy.flatnonzero(mask)'
+        )
+    if len(rows) and not (0 <= rows.min() and rows.max() < count):
+        raise ValueError(
+            f'{name} holds row {rows.min()} to {rows.max()}, but the examples have rows 0 to {count - 1}'
+        )
+
+
 def _check(recipe, starts, examples):
     """Refuses a recipe that cannot have been meant for these examples."""
-    prepare, wanted = recipe.prepare or kinds.standardise, examples.kind.prepare
-    if prepare is not wanted:
-        raise ValueError(
-            f'the recipe prepares its inputs with {prepare.__name__}, but the examples are of the kind '
-            f'{examples.kind.name}, which {wanted.__name__} prepares: give the recipe '
-            f'prepare={wanted.__name__}'
-        )
+    check.prepared_as_the_kind_says(recipe, examples)
     example = layouts.example_of(recipe, examples)
     for start in starts:
         start_lib.check_given(start, recipe.model, example)
