@@ -76,7 +76,7 @@ def _check_slots(recipe):
     functions = ('optimizer', 'sampler', 'gradient', 'trained', 'predict', 'prepare')
     for slot, value in recipe._asdict().items():
         wanted = typed.get(slot)
-        if value is None and slot not in ('model', 'loss', 'start', 'optimizer'):
+        if value is None and slot in base.Recipe._field_defaults:
             continue
         if wanted is not None and not isinstance(value, wanted):
             raise ValueError(f'the slot {slot} holds {slots.kind_of(value)}, but takes a {wanted.__name__}')
