@@ -113,6 +113,16 @@ def squeeze(
     Raises:
         ValueError: data, techniques or a baseline that cannot serve; the message names the argument.
     """
+    request = requests.Request(
+        train_size=train_size,
+        validation=validation,
+        techniques=techniques,
+        minutes=minutes,
+        trials=trials,
+        replicates=replicates,
+        seed=seed,
+    )
+    requests.check_numbers(request)
     splits = load.from_arrays(
         x,
         y,
@@ -124,16 +134,7 @@ def squeeze(
         image_size=image_size,
         minutes=minutes,
     )
-    request = requests.Request(
-        train_size=train_size,
-        validation=validation,
-        techniques=techniques,
-        baseline=_baseline(baseline, splits.train.kind),
-        minutes=minutes,
-        trials=trials,
-        replicates=replicates,
-        seed=seed,
-    )
+    request = request._replace(baseline=_baseline(baseline, splits.train.kind))
     study = requests.prepare(splits, request)
     with contextlib.closing(Progress(study.design.plan.seconds, quiet=not progress)) as shown:
         outcome = study_lib.run(study, shown)

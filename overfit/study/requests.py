@@ -87,7 +87,7 @@ def prepare(splits: splits_lib.Splits, request: Request) -> Study:
         ValueError: a request that the data cannot serve, or a technique or baseline that cannot train; the
             message names the argument.
     """
-    _check_numbers(request)
+    check_numbers(request)
     pool = splits.train
     size = len(pool.y) if request.train_size is None else request.train_size
     if size > population.MOST_EXAMPLES:
@@ -120,8 +120,15 @@ def prepare(splits: splits_lib.Splits, request: Request) -> Study:
     return Study(splits, Design(baseline, arms, textbook, labelled, plan))
 
 
-def _check_numbers(request):
-    """Refuses numbers of a request that are of another type or have no sense."""
+def check_numbers(request: Request) -> None:
+    """Refuses numbers of a request that are of another type or make no sense.
+
+    Args:
+        request: anybody's.
+
+    Raises:
+        ValueError: the message names the field.
+    """
     for name in ('train_size', 'trials', 'replicates', 'seed'):
         value = getattr(request, name)
         whole = isinstance(value, int | np.integer) and not isinstance(value, bool)

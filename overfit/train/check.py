@@ -46,7 +46,10 @@ def recipes(
     for recipe, names in arms:
         _check_slots(recipe)
         prepared_as_the_kind_says(recipe, examples)
-        _check(recipe, frozenset(names) | {'steps'}, examples, inputs, known)
+        try:
+            _check(recipe, frozenset(names) | {'steps'}, examples, inputs, known)
+        except slots.Refused as error:
+            raise ValueError(str(error)) from None
 
 
 def prepared_as_the_kind_says(recipe: base.Recipe, examples: base.Examples) -> None:
@@ -89,9 +92,9 @@ def _check_slots(recipe):
             raise ValueError(f'batch_size={value!r} is no batch: give a whole number of 1 or more')
         try:
             hash(value)
-        except TypeError as error:
+        except TypeError:
             raise ValueError(
-                f'the slot {slot} holds {slots.name_of(value)}, which cannot be hashed ({error}): give it '
+                f'the slot {slot} holds {slots.name_of(value)}, which cannot be hashed: give it '
                 'tuples for lists and dicts'
             ) from None
 

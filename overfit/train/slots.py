@@ -17,6 +17,7 @@ from overfit import base, keys
 from overfit.train import start, step
 
 Traced = Callable[..., Any]
+HINTS = {'optimizer': ' (an Optax optimizer is wrapped, as in lambda hyper, rate: optax.adam(rate))'}
 
 CALLS = {
     'model': '(x, *, train, dropout, input_dropout)',
@@ -225,7 +226,7 @@ def _key():
     return jax.eval_shape(lambda: keys.key(0))
 
 
-class _Refused(ValueError):
+class Refused(ValueError):
     """What a check says itself, as opposed to an error of what is checked."""
 
 
@@ -233,18 +234,17 @@ def called(slot: str, value: Any, function: Callable[[], Any]) -> Any:
     """What a function gives; what it raises becomes one sentence about the value in the slot."""
     try:
         return function()
-    except _Refused:
+    except Refused:
         raise
     except Exception as error:
-        hint = ': an Optax optimizer is wrapped, as in lambda hyper, rate: optax.adam(rate)'
         raise ValueError(
             f'the {slot} {name_of(value)} fails when it is called as {CALLS[slot]}: {_first_line(error)}'
-            f'{hint if slot == "optimizer" else ""}'
+            f'{HINTS.get(slot, "")}'
         ) from error
 
 
 def _refuse(slot, value, did, has_to):
-    raise _Refused(f'the {slot} {name_of(value)} {did}, but has to return {has_to}')
+    raise Refused(f'the {slot} {name_of(value)} {did}, but has to return {has_to}')
 
 
 def name_of(value: Any) -> str:

@@ -39,7 +39,7 @@ def forward_flops(model: nn.Module, example: jax.ShapeDtypeStruct) -> float:
     """
     variables = start.shapes_of(model, example)[1]
     lowered = jax.jit(lambda v, x: model.apply(v, x, train=False).logits).lower(variables, example)
-    return float(lowered.cost_analysis()['flops'])
+    return float(lowered.cost_analysis().get('flops', 0.0))
 
 
 def weights_of(model: nn.Module, example: jax.ShapeDtypeStruct) -> int:
@@ -86,6 +86,6 @@ def choose(recipe: base.Recipe, examples: base.Examples, *, members: int = MANY)
         return Layout(devices, 1, min(2 ** int(np.log2(min(most, 1024))), needed))
     flops = 3 * recipe.batch_size * forward_flops(recipe.model, example)
     alone = flops > 0.5e9 and reuses_weights(recipe.model, example)
-    width = 1 if alone else 2 ** int(np.log2(np.clip(40e6 / flops, 2, 8)))
+    width = 1 if alone else 2 ** int(np.log2(np.clip(40e6 / max(flops, 1.0), 2, 8)))
     width = min(width, needed, most)
     return Layout(devices, max(1, min(LANES, most // width)), width)
