@@ -16,6 +16,7 @@ from absl.testing import parameterized
 import overfit
 from overfit import base, door
 from overfit.data import kinds
+from overfit.nn.dropout import dropout as drop
 from overfit.study import baselines, results, spaces
 from overfit.train import optimizers, start
 from tests import problems
@@ -35,6 +36,8 @@ class Net(nn.Module):
     @nn.compact
     def __call__(self, x, *, train, dropout=None, input_dropout=None):
         features = nn.relu(nn.Dense(self.width)(x.reshape(len(x), -1)))
+        if train:
+            features = drop(self.make_rng('dropout'), features, dropout)
         return base.Outputs(features, nn.Dense(self.classes)(features))
 
 

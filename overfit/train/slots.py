@@ -54,6 +54,8 @@ def check_model(
             f'the model {name} cannot be called as model(x, train=..., dropout=..., input_dropout=...) with '
             f'x of shape {example.shape} or {abreast.shape} and type {example.dtype}: {_first_line(cause)}'
         ) from error
+    if not jax.tree.leaves(dict(variables).get('params', {})):
+        raise ValueError(f'the model {name} has no weights, so nothing would be trained: give it a layer')
     if not isinstance(made, base.Outputs):
         raise ValueError(
             f'the model {name} returns {kind_of(made)}, but must return base.Outputs(features, logits): the '
