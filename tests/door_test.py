@@ -185,9 +185,9 @@ class ArgumentsTest(DoorTest):
             study = self.study(TRAIN.x, TRAIN.y, kind=kind, baseline=given)
             self.assertIs(study.design.baseline.recipe.prepare, halved)
             self.assertEqual(study.splits.train.kind, kind)
-        kept = problems.recipe(prepare=kinds.standardise)
-        study = self.study(TRAIN.x, TRAIN.y, kind=kind, baseline=kept)
-        self.assertIs(study.design.baseline.recipe.prepare, kinds.standardise)
+        other = problems.recipe(prepare=kinds.standardise)
+        with self.assertRaisesRegex(ValueError, 'prepares its inputs with standardise, but .* kind halves'):
+            self.study(TRAIN.x, TRAIN.y, kind=kind, baseline=other)
 
     def test_image_size(self):
         x = np.random.default_rng(0).integers(0, 256, (60, 20, 16), dtype=np.uint8)
