@@ -38,7 +38,7 @@ def check_columns(x: np.ndarray, reading: Mapping[str, Any], inputs: Sequence[tu
     column = int(far[0])
     name, constant = inputs[column]
     ends = (x[:, column].min(), x[:, column].max(), low[column], high[column])
-    first, last, least, greatest = (f'{end + constant:.{10 if constant else 6}g}' for end in ends)
+    first, last, least, greatest = (f'{end + constant:.{4 if constant else 6}g}' for end in ends)
     raise ValueError(
         f'column {name} holds {first} to {last}, but {least} to {greatest} in training: '
         'give it in the same unit.'

@@ -65,9 +65,8 @@ def read(
         moved = offsets.find(arrays[0])
         if moved:
             reading['offsets'] = [[column, value] for column, value in moved.items()]
-            notes = (
-                f'a constant was subtracted from {counted(len(moved), "column")}, too alike for float32',
-            )
+            columns = counted(len(moved), 'column')
+            notes = (f'a constant was subtracted from {columns} that float32 could hardly tell apart',)
             arrays = [offsets.subtract(x, reading['offsets']) for x in arrays]
         arrays = _cast(names, arrays, np.float32, where)
     elif known:

@@ -10,7 +10,7 @@ DATE_IN_WORDS = re.compile(
 )
 DECIMAL_COMMA = re.compile(r'[+-]?\d*,\d+')
 POINTS = re.compile(r'[+-]?\d{1,3}(\.\d{3})+,\d+')
-THOUSANDS = re.compile(r'[+-]?\d{1,3}(,\d{3})+(\.\d+)?')
+THOUSANDS = re.compile(r'[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?')
 
 
 def counted(number: int, noun: str) -> str:
@@ -41,13 +41,12 @@ def cause(words: Sequence[str]) -> tuple[str, str] | None:
     if mostly(POINTS):
         plain = one.replace('.', '').replace(',', '.')
         return 'numbers with points between thousands', f'write {plain}'
-    if mostly(THOUSANDS):
-        plain = one.replace(',', '')
-        if '.' in one or not DECIMAL_COMMA.fullmatch(one):
-            return 'numbers with commas between thousands', f'write {plain}'
-        both = f'write {plain} or {one.replace(",", ".")}, whichever is meant'
-        return 'numbers with commas between thousands or before decimals', both
-    if mostly(DECIMAL_COMMA):
-        point = one.replace(',', '.')
+    if not mostly(DECIMAL_COMMA, THOUSANDS):
+        return None
+    plain, point = one.replace(',', ''), one.replace(',', '.')
+    if any(DECIMAL_COMMA.fullmatch(word) and not THOUSANDS.fullmatch(word) for word in words):
         return 'numbers with decimal commas', f'write {point}, or separate the cells by semicolons'
-    return None
+    if any(THOUSANDS.fullmatch(word) and not DECIMAL_COMMA.fullmatch(word) for word in words):
+        return 'numbers with commas between thousands', f'write {plain}'
+    both = f'write {plain} or {point}, whichever is meant'
+    return 'numbers with commas between thousands or before decimals', both
