@@ -317,7 +317,7 @@ class Examples(NamedTuple):
         y: `[N]` int32.
         classes: names, in the order of the labels.
         kind: see `overfit.data.kinds.Kind`.
-        integer_labels: the labels were whole numbers; `classes` then holds them as text.
+        label_type: what the labels were before `classes` held them as text: `int`, `bool` or `str`.
         reading: what the reader did that a saved model must do again with what it is given, plain enough
             for JSON; whoever made the kind says what is in it.
     """
@@ -326,5 +326,5 @@ class Examples(NamedTuple):
     y: np.ndarray
     classes: tuple[str, ...]
     kind: Any
-    integer_labels: bool = False
+    label_type: str = 'str'
     reading: Mapping[str, Any] = core.FrozenDict()

@@ -6,16 +6,14 @@ what `remember_...` saw of them, `shape` is that of one input.
 
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from overfit.data import units
 from overfit.data.read import cells, listing, offsets, pillow, resize
 from overfit.data.read import images as images_lib
-
-ABSURD = 1000  # ranges of the training values that a whole column of vectors may lie away
-MANY = 8  # images that are not all much darker than every training image by chance
 
 
 def remember_type(x: np.ndarray, reading: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,9 +59,9 @@ def anything(given: Any, reading: Mapping[str, Any], shape: Sequence[int]) -> np
     x = _numbers(given, shape)
     _check_shape(x, x, shape)
     dtype = np.dtype(reading.get('dtype', x.dtype))
-    if dtype.kind in 'iu' and (x.dtype.kind == 'f' or (x.size and not _fits(x, dtype))):
+    if dtype.kind in 'iu' and (x.dtype.kind == 'f' or (x.size and not units.fits(x, dtype))):
         low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
-        raise ValueError(f'the model takes whole numbers from {low} to {high}; got {_range(x)}.')
+        raise ValueError(f'the model takes whole numbers from {low} to {high}; got {units.range_of(x)}.')
     return _finite(x, dtype)
 
 
@@ -73,8 +71,11 @@ def vectors(given: Any, reading: Mapping[str, Any], shape: Sequence[int]) -> np.
     Args:
         given: `[N, F]`, or the path of a table, if the model was trained on one: its columns may be in any
             order, others (the label) are ignored, a category unknown in training counts as none of the
-            known ones, a missing number becomes the median.
-        reading: `columns` of a table; `offsets` that are subtracted; `least` and `greatest` of training.
+            known ones, a missing number becomes the median. For a model of a table, F is the number of
+            inputs that its columns became; a column whose constant is subtracted may be given with it or
+            without.
+        reading: `columns` of a table; `offsets` that are subtracted; `least` and `greatest` of training;
+            see `units.check_columns`.
         shape: `(F,)`.
 
     Returns:
@@ -84,28 +85,24 @@ def vectors(given: Any, reading: Mapping[str, Any], shape: Sequence[int]) -> np.
         ValueError: another shape, values that are not finite or absurdly far from those of training, or
             a table that lacks columns or has a text in a numeric one.
     """
+    table = cells.columns_of(reading) if reading.get('columns') else ()
+    constants = dict(reading.get('offsets', []))
+    inputs = cells.inputs_of(table) if table else [(str(i), constants.get(i, 0.0)) for i in range(shape[0])]
     if isinstance(given, str | os.PathLike):
-        if not reading.get('columns'):
+        if not table:
             raise ValueError(
                 f'the model was not made from a table, so it cannot read {given}: '
                 f'give an array of shape {_shape(shape)}.'
             )
-        x = cells.read_inputs(pathlib.Path(given).expanduser(), cells.columns_of(reading))
+        x = cells.read_inputs(pathlib.Path(given).expanduser(), table)
     else:
         x = _numbers(given, shape)
         _check_shape(x, x, shape)
-        x = _finite(offsets.subtract(x, reading.get('offsets', [])), np.float32)
-    if len(x) and 'least' in reading:
-        low, high = (np.asarray(reading[side], np.float64) for side in ('least', 'greatest'))
-        span = np.where(high > low, high - low, np.maximum(np.abs(low), 1))
-        away = np.maximum(low - x, x - high).min(0)
-        far = np.flatnonzero(away > ABSURD * span)
-        if len(far):
-            column = int(far[0])
-            raise ValueError(
-                f'column {column} holds {x[:, column].min():g} to {x[:, column].max():g}, but '
-                f'{low[column]:g} to {high[column]:g} in training: give it in the same unit.'
-            )
+        moved = [(column, constant) for column, (_, constant) in enumerate(inputs) if constant]
+        if table:  # whose examples, as Python has them, are without the constants
+            moved = [one for one in moved if offsets.holds(x[:, one[0]], one[1])]
+        x = _finite(offsets.subtract(x, moved), np.float32)
+    units.check_columns(x, reading, inputs)
     return x
 
 
@@ -115,10 +112,10 @@ def images(given: Any, reading: Mapping[str, Any], shape: Sequence[int]) -> np.n
     Args:
         given: `[N, H, W]` or `[N, H, W, C]` as in training, where larger images are reduced; the path of an
             image file; of a folder, for all images at any depth below it in the order of their sorted
-            paths (`overfit.data.read.listing.below`; other files are left out); a Pillow image; or a list of
-            paths or Pillow images. Files of any size, depth and colour are brought to those of training
-            in the same way (see `resize.fit`, `images.bring`); arrays of another size only if the
-            training images had several.
+            paths (`overfit.data.read.listing.below`; other files are left out); a Pillow image; or a list or
+            iterator of paths, of Pillow images, or of arrays of one image each. Files of any size, depth
+            and colour are brought to those of training in the same way (see `resize.fit`, `images.bring`);
+            arrays of another size only if the training images had several.
         reading: `sizes`, `depth`; `dtype`, `least`, `greatest`, `darkest` of the training images.
         shape: height, width, channels.
 
@@ -126,27 +123,79 @@ def images(given: Any, reading: Mapping[str, Any], shape: Sequence[int]) -> np.n
         `[N, H, W, C]`, `uint8` if the training images were and these can be, else float32.
 
     Raises:
-        ValueError: what is no such image, or has another range of values than in training.
+        ValueError: what is no such image, or is in another unit than in training (see `units.check_images`).
     """
+    given = _listed(given)
     files = _files(given)
-    return _of_array(given, reading, shape) if files is None else _of_files(files, reading, shape)
+    if files is not None:
+        return _of_files(files, reading, shape)
+    several = _of_several_sizes(given)
+    if several:
+        return _of_list(several, reading, shape)
+    return _of_array(given, reading, shape)
 
 
 def _of_array(given, reading, shape):
     numbers = _numbers(given, shape)
-    x = numbers[..., None] if numbers.ndim == 3 else numbers
+    mixed = reading.get('sizes', 1) > 1
+    one = numbers.ndim == 3 and numbers.shape[2] in (1, 3, 4) and shape[1] > 4  # for no image is so narrow
+    x = numbers[..., None] if numbers.ndim == 3 and not one else numbers
     if x.ndim != 4 or x.shape[3] != shape[2] or 0 in x.shape[1:]:
-        _check_shape(x, numbers, shape)
-    values = x if x.dtype == np.uint8 else _finite(x, np.float32)
+        fits = one or numbers.ndim == 2
+        if fits and not mixed:
+            fits = resize.reduced(*numbers.shape[:2], max(shape[:2])) == tuple(shape[:2])
+        fits = fits and (*numbers.shape, 1)[2] == shape[2]
+        _refuse_shape(numbers, ('H', 'W', shape[2]) if mixed else shape, fits)
+    small = _sized(x, reading, shape)
     if len(x):
-        _check_range(x, reading)
-    if reading.get('dtype') == 'uint8' and _fits(values, np.uint8):
+        units.check_images(x, len(x), reading)
+    if small.shape[1:] != tuple(shape):
+        _refuse_shape(numbers, shape, False)
+    return small
+
+
+def _of_several_sizes(given):
+    """The images of a list of arrays, if those are of several shapes; else `None`."""
+    if not isinstance(given, list | tuple):
+        return None
+    try:
+        found = [np.asarray(image) for image in given]
+    except (ValueError, TypeError):
+        return None
+    if len({x.shape for x in found}) < 2 or any(x.dtype.kind not in 'biuf' or x.ndim < 2 for x in found):
+        return None
+    return found
+
+
+def _of_list(several, reading, shape):
+    rows, values = [], []
+    for number, image in enumerate(several):
+        x = image[..., None] if image.ndim == 2 else image
+        fits = x.ndim == 3 and 0 not in x.shape and x.shape[2] == shape[2]
+        small = _sized(x[None], reading, shape) if fits else x[None]
+        if small.shape[1:] != tuple(shape):
+            size = (
+                f'any size with {shape[2]} channels'
+                if reading.get('sizes', 1) > 1
+                else f'shape {list(shape)}'
+            )
+            raise ValueError(
+                f'image {number} of the list has shape {list(image.shape)}: give images of {size}.'
+            )
+        rows.append(small)
+        values.append(x.ravel())
+    units.check_images(np.concatenate(values), len(rows), reading)
+    return np.concatenate(rows)
+
+
+def _sized(x, reading, shape):
+    """`[N, H, W, C]` in the type of training, brought to its size if it had several, else only reduced."""
+    values = x if x.dtype == np.uint8 else _finite(x, np.float32)
+    if reading.get('dtype') == 'uint8' and units.fits(values, np.uint8):
         values = values.astype(np.uint8)  # rounded where it is reduced, as in training
     small = resize.shrink(values, longest=max(shape[:2]))
     if small.shape[1:] != tuple(shape) and reading.get('sizes', 1) > 1:
         return np.array([resize.fit(image, *shape[:2]) for image in values], values.dtype).reshape(-1, *shape)
-    if small.shape[1:] != tuple(shape):
-        _check_shape(small, numbers, shape)
     return small
 
 
@@ -160,13 +209,13 @@ def _of_files(files, reading, shape):
     x = np.empty((len(files), *shape), np.uint8 if depth == 8 else np.float32)
     for row, (name, file) in zip(x, files, strict=True):
         row[...] = images_lib.bring(pillow.decode(file, name), shape, depth, name)
-    _check_range(x, reading)
+    units.check_images(x, len(x), reading)
     return x
 
 
 def _files(given):
     """Pairs of name and file, or `None` if arrays were given."""
-    if isinstance(given, np.ndarray) and given.dtype.kind != 'U':
+    if isinstance(given, np.ndarray) and given.dtype.kind not in 'UO':
         return None
     from PIL import Image
 
@@ -193,37 +242,17 @@ def _below(path):
     return found
 
 
-def _check_range(x, reading):
-    """Refuses values whose unit cannot be that of the training images."""
-    if 'greatest' not in reading:
-        return
-    least, greatest = reading['least'], reading['greatest']
-    low, high = float(x.min()), float(x.max())
-    unit = max(abs(low), abs(high)) <= 1 and greatest >= 8 and _real(x)
-    if reading['dtype'] == 'uint8':
-        # new images may be brighter than all of training, but not brighter than a byte
-        far = low < 0 or high > min(255, max(4 * greatest, 1))
-        dark = x.dtype.kind == 'f' and len(x) >= MANY and 0 < high < reading['darkest'] / 8
-    else:
-        margin = (greatest - least) / 2 or max(abs(least), 1)
-        far, dark = low < least - margin or high > greatest + margin, False
-    if not (unit or far or dark or (x.dtype == bool and greatest > 1)):
-        return
-    advice = f'give values from {least:g} to {greatest:g}'
-    if reading['dtype'] == 'uint8' and greatest > 16:
-        if unit or x.dtype == bool:
-            advice = 'give (x + 1) * 127.5' if low < 0 else 'multiply them by 255'
-        elif high > 255:
-            advice = 'divide them by 257' if high > 255 * 64 else 'bring them to 0 to 255'
-    elif 0 <= least and 0.5 <= greatest <= 1 and 0 <= low and high <= 255:
-        advice = 'divide them by 255'
-    raise ValueError(
-        f'the images hold {_range(x)}, but the model was trained on '
-        f'{reading["dtype"]} from {least:g} to {greatest:g}: {advice}.'
-    )
+def _listed(given):
+    """What an iterator gives as a list; refuses an empty one."""
+    if isinstance(given, Iterator):
+        given = list(given)
+    if isinstance(given, list | tuple) and not given:
+        raise ValueError('there is nothing to predict: the list is empty, give it one example or more.')
+    return given
 
 
 def _numbers(given, shape):
+    given = _listed(given)
     try:
         x = np.asarray(given)
     except (ValueError, TypeError):
@@ -237,11 +266,15 @@ def _numbers(given, shape):
 def _check_shape(x, given, shape):
     """Refuses `x`, which was made of the array `given`, unless its examples have the shape."""
     if x.shape[1:] != tuple(shape) or not x.ndim:
-        one = '; for one example give x[None]' if given.shape == tuple(shape) else ''
-        raise ValueError(
-            f'the model takes numbers of shape {_shape(shape)}; '
-            f'got {given.dtype} of shape {list(given.shape)}{one}.'
-        )
+        _refuse_shape(given, shape, given.shape == tuple(shape))
+
+
+def _refuse_shape(given, shape, one):
+    advice = '; for one example give x[None]' if one else ''
+    raise ValueError(
+        f'the model takes numbers of shape {_shape(shape)}; '
+        f'got {given.dtype} of shape {list(given.shape)}{advice}.'
+    )
 
 
 def _finite(x, dtype):
@@ -250,20 +283,6 @@ def _finite(x, dtype):
     if not np.isfinite(x).all():
         raise ValueError('the inputs hold NaN or infinite values: remove or replace them.')
     return x
-
-
-def _fits(x, dtype):
-    """Whether all values are whole and within an integer dtype."""
-    info = np.iinfo(dtype)
-    return not x.size or (x.min() >= info.min and x.max() <= info.max and not _real(x))
-
-
-def _real(x):
-    return x.dtype.kind == 'f' and bool((x != np.rint(x)).any())
-
-
-def _range(x):
-    return f'{x.dtype} from {float(x.min()):g} to {float(x.max()):g}' if x.size else f'{x.dtype}'
 
 
 def _shape(shape):

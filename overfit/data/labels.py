@@ -1,20 +1,22 @@
 """Labels: whatever a file holds, to class indices and names."""
 
+from typing import Any
+
 import numpy as np
 
 
 def clean(y: np.ndarray, where: str) -> np.ndarray:
-    """Whole numbers stay numbers, names become text.
+    """Whole numbers stay numbers and booleans booleans, names become text.
 
     Args:
         y: `[N]` or `[N, 1]`.
         where: file and array, for messages.
 
     Returns:
-        `[N]`, of an integer or a text dtype.
+        `[N]`, of an integer, a boolean or a text dtype.
 
     Raises:
-        ValueError: if they are neither.
+        ValueError: if they are none of these.
     """
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
@@ -41,9 +43,7 @@ def clean(y: np.ndarray, where: str) -> np.ndarray:
                 f'{where} holds {y[np.abs(y).argmax()]}, which real numbers cannot hold exactly: use names.'
             )
         return y.astype(np.int64)
-    if y.dtype.kind == 'b':
-        return y.astype(str)
-    if y.dtype.kind not in 'iuU':
+    if y.dtype.kind not in 'biuU':
         raise ValueError(f'{where} has dtype {y.dtype}, but labels are whole numbers or names.')
     return y
 
@@ -62,10 +62,10 @@ def encode(y: np.ndarray, classes: np.ndarray, where: str) -> np.ndarray:
     Raises:
         ValueError: for a label that is not among the classes.
     """
-    if (y.dtype.kind == 'U') != (classes.dtype.kind == 'U'):
+    if any((y.dtype.kind == kind) != (classes.dtype.kind == kind) for kind in 'Ub'):
         raise ValueError(
             f'{where} have dtype {y.dtype}, those for training {classes.dtype}: '
-            'use whole numbers for both, or names for both.'
+            'use whole numbers for both, or names for both, or booleans.'
         )
     unseen = np.setdiff1d(y, classes)
     if len(unseen):
@@ -74,3 +74,26 @@ def encode(y: np.ndarray, classes: np.ndarray, where: str) -> np.ndarray:
             'every class of the test set needs training examples.'
         )
     return np.searchsorted(classes, y).astype(np.int32)
+
+
+def mixture(y: Any, name: str) -> tuple[str, ...]:
+    """Notes a list of labels of several types, of which NumPy makes one.
+
+    Args:
+        y: labels as a person gave them.
+        name: of the argument.
+
+    Returns:
+        The note, if there is something to say.
+    """
+    types = {_type(label) for label in y} if isinstance(y, list | tuple) else set()
+    if len(types) < 2:
+        return ()
+    common = 'text' if 'text' in types else 'numbers'
+    return (f'{name} mixes {" and ".join(sorted(types))}: all of them were read as {common}',)
+
+
+def _type(label):
+    if isinstance(label, str | bytes):
+        return 'text'
+    return 'booleans' if isinstance(label, bool | np.bool_) else 'numbers'

@@ -61,7 +61,7 @@ def from_arrays(
 
     Args:
         x: `[N, F]` vectors, `[N, H, W]` or `[N, H, W, C]` images, or `[N, ...]` of another kind.
-        y: `[N]` labels, whole numbers or names.
+        y: `[N]` labels, whole numbers, booleans or names.
         x_test: the same to test with; `None`: 30 % of the examples are held out.
         y_test: their labels.
         kind: of the inputs; `None`: vectors or images, by the number of axes. Those of a kind of your own
@@ -80,11 +80,19 @@ def from_arrays(
     if (x_test is None) != (y_test is None):
         given, absent = ('x_test', 'y_test') if y_test is None else ('y_test', 'x_test')
         raise ValueError(f'{given} is given without {absent}: a test set needs both.')
+    if kind is not None and not isinstance(kind, kinds.Kind):
+        raise ValueError(
+            f'kind is a {type(kind).__name__}: give overfit.data.kinds.image, overfit.data.kinds.vector '
+            'or a Kind of your own.'
+        )
+    name = str(name)
+    notes = (*labels.mixture(y, 'y'), *labels.mixture(y_test, 'y_test'))
     inputs, targets = {'x': arrays.plain(x, 'x')}, {'y': arrays.plain(y, 'y')}
     if x_test is not None:
         inputs['x_test'], targets['y_test'] = arrays.plain(x_test, 'x_test'), arrays.plain(y_test, 'y_test')
     targets = {key: labels.clean(value, key) for key, value in targets.items()}
     found = arrays.read(inputs, targets, '', kind=kind, image_size=image_size, minutes=minutes)
+    found = found._replace(notes=(*found.notes, *notes))
     if x_test is not None:
         found = found._replace(how='x_test and y_test as given')
     return source.assemble(found, name, name, seed=seed)

@@ -9,6 +9,7 @@ import numpy as np
 from overfit import base
 from overfit.data import kinds, labels
 from overfit.data import splits as splits_lib
+from overfit.data.read.wording import counted
 
 TEST_PERCENT = 30
 
@@ -18,7 +19,7 @@ class Source(NamedTuple):
 
     Attributes:
         x: `[N, ...]`, as `kind` has them.
-        y: `[N]` labels, whole numbers or names.
+        y: `[N]` labels, whole numbers, booleans or names.
         kind: of the examples.
         x_test: the same for a test set that came along, or `None`.
         y_test: likewise.
@@ -103,8 +104,7 @@ def assemble(source: Source, name: str, where: str, *, seed: int) -> splits_lib.
             y=codes,
             classes=classes,
             kind=source.kind,
-            integer_labels=values.dtype.kind in 'iu'
-            and all(name.lstrip('-').isdecimal() for name in classes),
+            label_type=_label_type(values, classes),
             reading=source.kind.remember(source.x, source.reading),
         ),
         test=splits_lib.Holdout(source.x_test, codes_test),
@@ -119,6 +119,14 @@ def duplicates(x: np.ndarray, x_test: np.ndarray) -> int:
     """How many rows of `x_test` (`[M, ...]`) are, byte for byte, rows of `x` (`[N, ...]`)."""
     seen = {_digest(row) for row in x}
     return sum(_digest(row) in seen for row in x_test)
+
+
+def _label_type(values, classes):
+    if values.dtype.kind == 'b':
+        return 'bool'
+    # whole numbers may stand for names
+    whole = values.dtype.kind in 'iu' and all(name.lstrip('-').isdecimal() for name in classes)
+    return 'int' if whole else 'str'
 
 
 def _digest(row):
@@ -140,7 +148,7 @@ def _check_counts(codes, classes, where, *, least, need):
     if counts.min() < least:
         few = counts.argmin()
         raise ValueError(
-            f'{where}: class {classes[few]} has {counts[few]} example{"s" * int(counts[few] > 1)}, '
+            f'{where}: class {classes[few]} has {counted(counts[few], "example")}, '
             f'but {least} are needed for {need}: add examples of it or leave it out.'
         )
 
@@ -150,7 +158,7 @@ def _warnings(x, y, x_test, y_test, classes):
     if counts.max() > 3 * counts.min():
         many, few = counts.argmax(), counts.argmin()
         yield (
-            f'imbalanced: {counts[many]:,} training examples of class {classes[many]}, '
+            f'imbalanced: {counted(counts[many], "training example")} of class {classes[many]}, '
             f'{counts[few]:,} of class {classes[few]}'
         )
     missing = [name for name, count in zip(classes, test_counts, strict=True) if not count]

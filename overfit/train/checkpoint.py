@@ -21,6 +21,7 @@ from overfit.train import optimizers, predict, predictions, start, step
 
 FORMAT = 2  # of `config.json`
 PREDICT = {None: None, 'nearest_center': predictions.nearest_center}  # by the name in `config.json`
+LABEL = {'int': int, 'bool': 'True'.__eq__, 'str': str}  # makes a label of the name of its class
 
 
 class Predictor(NamedTuple):
@@ -34,7 +35,7 @@ class Predictor(NamedTuple):
         shape: of one raw input, as training had it.
         dtype: of raw inputs, as training had it.
         reading: what `kind.accept` has to know of the training data.
-        integer_labels: labels are whole numbers.
+        label_type: of the labels that `predict` returns: `int`, `bool` or `str`.
     """
 
     recipe: base.Recipe
@@ -44,7 +45,7 @@ class Predictor(NamedTuple):
     shape: tuple[int, ...]
     dtype: str = 'float32'
     reading: Mapping[str, Any] = {}
-    integer_labels: bool = False
+    label_type: str = 'str'
 
     @classmethod
     def of(cls, recipe: base.Recipe, nets: Sequence[Any], examples: base.Examples) -> 'Predictor':
@@ -57,7 +58,7 @@ class Predictor(NamedTuple):
             examples.x.shape[1:],
             examples.x.dtype.name,
             examples.reading,
-            examples.integer_labels,
+            examples.label_type,
         )
 
     def __repr__(self) -> str:
@@ -88,7 +89,7 @@ class Predictor(NamedTuple):
         return np.exp(predict.predict(self.recipe, self.nets, x)).mean(0)
 
     def predict(self, x: Any) -> np.ndarray:
-        """Returns the most probable class of each input: whole numbers where the labels were, else names.
+        """Returns the most probable class of each input: a whole number or a boolean where the labels were.
 
         Args and errors as of `predict_proba`.
 
@@ -100,7 +101,7 @@ class Predictor(NamedTuple):
     @property
     def labels(self) -> np.ndarray:
         """`[classes]` labels as in the training data."""
-        return np.array([int(name) for name in self.classes] if self.integer_labels else self.classes)
+        return np.array([LABEL[self.label_type](name) for name in self.classes])
 
     def save(self, path: str | os.PathLike, about: Mapping[str, Any] | None = None) -> None:
         """Saves the model, for `overfit.load`.
@@ -124,7 +125,7 @@ class Predictor(NamedTuple):
             'kind': self.kind.name,
             'shape': self.shape,
             'dtype': self.dtype,
-            'integer_labels': self.integer_labels,
+            'label_type': self.label_type,
             'reading': dict(self.reading),
             'variables': _forms(nets[0]['variables']),
             'leaves': {part: [_form(leaf) for leaf in nets[0][part]] for part in ('inputs', 'loss_state')},
@@ -208,7 +209,7 @@ def load(
         shape,
         config['dtype'],
         config['reading'],
-        config['integer_labels'],
+        config['label_type'],
     )
 
 

@@ -55,6 +55,8 @@ class ImagesTest(parameterized.TestCase):
         ('size_of_floats', BYTES[:, :5] * 1.0, r'got float64 of shape \[24, 5, 6\]\.'),
         ('size_of_whole', BYTES[:, :5].astype(int), r'got int64 of shape \[24, 5, 6\]\.'),
         ('one', BYTES[0, ..., None], r'got uint8 of shape \[6, 6, 1\]; for one example give x\[None\]'),
+        ('one_grey', BYTES[0], r'got uint8 of shape \[6, 6\]; for one example give x\[None\]'),
+        ('flat', BYTES.reshape(24, 36), r'got uint8 of shape \[24, 36\]\.$'),
         ('colour', np.repeat(BYTES[..., None], 3, -1), r'got uint8 of shape \[24, 6, 6, 3\]'),
         ('objects', [object()], 'takes numbers'),
         ('ragged', [[1], [1, 2]], 'takes numbers'),
@@ -67,6 +69,8 @@ class ImagesTest(parameterized.TestCase):
     @parameterized.named_parameters(
         ('bytes', BYTES, 'uint8 from 0 to 255, .* on float32 from 0 to 1: divide them by 255'),
         ('centred', BYTES / 127.5 - 1, 'float64 from -1 to 1'),
+        ('twice_divided', BYTES / 255**2, 'float64 from 0 to 0.0039.*: multiply them by 255'),
+        ('dark', BYTES / 255 * 0.02, 'from 0 to 0.02, .*: give values from 0 to 1'),
         ('file', 'a.png', 'whose unit no file has'),
     )
     def test_refuses_for_a_model_of_unit_floats(self, given, pattern):
@@ -74,10 +78,37 @@ class ImagesTest(parameterized.TestCase):
             kinds.image.accept(given if isinstance(given, np.ndarray) else [Image.new('L', (6, 6))],
                                *_reading(BYTES / 255))  # fmt: skip
 
-    @parameterized.parameters(1.0, 0.02, 1.3, 0.0)
+    @parameterized.parameters(1.0, 0.2, 1.3, 0.0)
     def test_takes_for_a_model_of_unit_floats(self, factor):
         x = kinds.image.accept(BYTES / 255 * factor, *_reading(BYTES / 255))
         np.testing.assert_allclose(x[..., 0], BYTES / 255 * factor, atol=1e-6)
+
+    def test_a_few_dark_images_may_be_dark(self):
+        self.assertEqual(kinds.image.accept(BYTES[:7] / 255**2, *_reading(BYTES / 255)).shape, (7, 6, 6, 1))
+
+    def test_dark_images_where_some_of_training_were_black(self):
+        x = BYTES / 255
+        x[:12] = 0  # so that some are in the training part
+        given = kinds.image.accept(BYTES / 255**2, *_reading(x))
+        np.testing.assert_allclose(given[..., 0], BYTES / 255**2, rtol=1e-6)
+
+    @parameterized.parameters([[]], [()], [iter(())])
+    def test_refuses_nothing(self, given):
+        for kind, x in ((kinds.image, BYTES), (kinds.vector, BYTES[:, 0] / 1)):
+            with self.assertRaisesRegex(ValueError, '^there is nothing to predict: .*[^.]+[.]$'):
+                kind.accept(given, *_reading(x))
+
+    def test_a_list_of_sizes(self):
+        twice = np.repeat(np.repeat(BYTES[1], 2, 0), 2, 1)
+        model = _reading(BYTES)
+        both = kinds.image.accept([BYTES[0], twice, BYTES[2][..., None]], *model)
+        np.testing.assert_array_equal(both[..., 0], BYTES[:3])
+        with self.assertRaisesRegex(
+            ValueError, r'^image 1 of the list has shape \[5, 6\]: .* \[6, 6, 1\]\.$'
+        ):
+            kinds.image.accept([BYTES[0], BYTES[1, :5]], *model)
+        with self.assertRaisesRegex(ValueError, 'multiply them by 255'):
+            kinds.image.accept([BYTES[0] / 255, twice / 255], *model)
 
     def test_larger_ones_are_reduced_as_in_training(self):
         large = np.random.default_rng(1).integers(0, 256, (24, 80, 60)).astype(np.uint8)
@@ -137,6 +168,35 @@ class FilesTest(parameterized.TestCase):
         with Image.open(self.paths[0]) as image:
             pixels = np.asarray(image)
         np.testing.assert_array_equal(self.accept(pixels[None]), self.accept(self.paths[0]))
+
+    def test_one_array_needs_its_axis(self):
+        with Image.open(self.paths[0]) as image:
+            pixels = np.asarray(image)
+        with self.assertRaisesRegex(ValueError, r'\[N, H, W, 3\]; .*; for one example give x\[None\]\.$'):
+            self.accept(pixels)
+        self.assertEqual(self.accept(pixels[None]).shape[0], 1)
+        grey = {**self.data.train.reading}, (*self.data.train.x.shape[1:3], 1)
+        for one in (pixels[..., :1], pixels):  # neither 30 images of 40 x 1 nor of 40 x 3 pixels
+            with self.assertRaisesRegex(ValueError, r'\[N, H, W, 1\]; got uint8 of shape \[30, 40, .\]'):
+                kinds.image.accept(one, *grey)
+
+    def test_a_list_of_arrays_is_the_list_of_their_files(self):
+        colour = [path for i, path in enumerate(self.paths) if i % 3 != 2][:4]
+        arrays = []
+        for path in colour:
+            with Image.open(path) as image:
+                arrays.append(np.asarray(image))
+        self.assertGreater(len({x.shape for x in arrays}), 1)
+        np.testing.assert_array_equal(self.accept(arrays), self.accept(colour))
+        with self.assertRaisesRegex(ValueError, 'image 1 of the list .*: give images of any size with 3'):
+            self.accept([arrays[0], arrays[1][..., 0]])
+
+    def test_iterators_of_paths(self):
+        paths = list(self.root.glob('cat/**/*.png'))
+        self.assertNotEmpty(paths)
+        wanted = self.accept(paths)
+        np.testing.assert_array_equal(self.accept(self.root.glob('cat/**/*.png')), wanted)
+        np.testing.assert_array_equal(self.accept(np.array(paths, object)), wanted)
 
     def test_sixteen_bits_and_colours_are_brought_to_the_sets(self):
         grey = np.random.default_rng(0).integers(0, 256, (33, 40)).astype(np.uint8)

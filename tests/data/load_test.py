@@ -50,8 +50,8 @@ class NpzTest(FolderCase):
     def test_labels_stay_what_they_were(self):
         x = np.random.default_rng(0).normal(size=(30, 2))
         numbers, names = _y(30) + 3, (_y(30) + 3).astype(str)
-        self.assertTrue(load.load(self.npz(x=x, y=numbers)).train.integer_labels)
-        self.assertFalse(load.load(self.npz(x=x, y=names)).train.integer_labels)
+        for y, wanted in ((numbers, 'int'), (numbers / 1, 'int'), (names, 'str'), (numbers > 3, 'bool')):
+            self.assertEqual(load.load(self.npz(x=x, y=y)).train.label_type, wanted)
 
     def test_held_out_stratified_seeded(self):
         x = np.arange(60, dtype=np.float64).reshape(30, 2)
@@ -176,7 +176,9 @@ class NpzTest(FolderCase):
         np.testing.assert_array_equal(np.sort(kept[:, 1]), np.sort(x[:, 1]).astype(np.float32))
         again = kinds.vector.accept(x, json.loads(json.dumps(data.train.reading)), (2,))
         self.assertEqual({row.tobytes() for row in again}, {row.tobytes() for row in kept})
-        self.assertIn('1 columns vary too little for float32: a constant was subtracted', data.notes)
+        self.assertIn(
+            'a constant was subtracted from 1 column that float32 could hardly tell apart', data.notes
+        )
 
     def test_notes_imbalance_and_duplicates(self):
         x, x_test = _images(20, 4, 4), _images(10, 4, 4, seed=1)
@@ -251,6 +253,7 @@ class NpzTest(FolderCase):
             np.array(['0', '1', '0', '1']),
             'whole numbers for both, or names for both',
         ),
+        ('booleans', np.ones((4, 2)), _y(4) > 0, 'or booleans'),
         ('shape', np.ones((4, 3)), _y(4), r'float64 \[4, 2\] and x_test is float64 \[4, 3\]'),
         ('dtype', np.ones((4, 2), np.uint8), _y(4), 'same dtype'),
         ('empty', np.ones((0, 2)), _y(0), 'empty test set'),

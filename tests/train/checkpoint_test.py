@@ -115,15 +115,29 @@ class CheckpointTest(chex.TestCase):
         known = {n: v for n, v in vars(activations).items() if isinstance(v, base.Activation)}
         self.assertEqual(describe.ACTIVATIONS, known)
 
-    def test_labels_are_numbers_where_they_were(self):
-        for names, integers, wanted in (
-            (('0', '1', '10'), True, [0, 1, 10]),
-            (('-1', '2', '7'), True, [-1, 2, 7]),
-            (('1', '2', '7'), False, ['1', '2', '7']),
-            (('1', '2', 'cat'), False, ['1', '2', 'cat']),
+    def test_labels_are_what_they_were(self):
+        for names, label_type, wanted in (
+            (('0', '1', '10'), 'int', [0, 1, 10]),
+            (('-1', '2', '7'), 'int', [-1, 2, 7]),
+            (('1', '2', '7'), 'str', ['1', '2', '7']),
+            (('1', '2', 'cat'), 'str', ['1', '2', 'cat']),
+            (('False', 'True'), 'bool', [False, True]),
+            (('False', 'True'), 'str', ['False', 'True']),
         ):
-            made = checkpoint.Predictor(None, [], names, kinds.vector, (4,), integer_labels=integers)
+            made = checkpoint.Predictor(None, [], names, kinds.vector, (4,), label_type=label_type)
             self.assertEqual(made.labels.tolist(), wanted)
+
+    @parameterized.parameters('b', 'i', 'U')
+    def test_a_loaded_model_gives_the_labels_of_training(self, kind):
+        y = {'b': np.arange(60) % 2 == 1, 'i': np.arange(60) % 2 + 7, 'U': np.array(['no', 'yes'] * 30)}[kind]
+        x = np.random.default_rng(0).normal(size=(60, 3))
+        path, data = self.folder(), load.from_arrays(x, y)
+        predictor(models.MLP(2, widths=()), data.train).save(path)
+        loaded = checkpoint.load(path)
+        found = loaded.predict(x)
+        self.assertEqual(found.dtype.kind, kind)
+        self.assertEqual(set(found.tolist()), set(y.tolist()))
+        np.testing.assert_array_equal(found, np.unique(y)[loaded.predict_proba(x).argmax(-1)])
 
     def test_a_later_save_replaces_an_earlier_one(self):
         path = self.folder()

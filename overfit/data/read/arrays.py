@@ -7,6 +7,7 @@ import numpy as np
 
 from overfit.data import kinds
 from overfit.data.read import images, offsets, resize
+from overfit.data.read.wording import counted
 from overfit.data.source import Source
 
 
@@ -26,7 +27,8 @@ def read(
         targets: labels, by name, for each of the inputs.
         where: the file and a colon, for messages; may be empty.
         kind: of the inputs; `None`: `[N, F]` are vectors, `[N, H, W]` and `[N, H, W, C]` are images. Inputs
-            of a kind that is neither are taken as they are.
+            of a kind that is neither are taken as they are. Training and test inputs of two types of real
+            numbers, or of whole ones, are brought to one.
         image_size: pixels of an image's longer side, 8 to 128; `None`: `images.default_size`.
         minutes: the study's budget, for the size.
 
@@ -47,7 +49,8 @@ def read(
     if known:
         for name, x in inputs.items():
             _check(name, x, where, kind)
-    for name, x in inputs.items():
+    arrays = _of_one_type(arrays)
+    for name, x in zip(names, arrays, strict=True):
         if x.shape[1:] != arrays[0].shape[1:] or x.dtype != arrays[0].dtype:
             raise ValueError(
                 f'{where}{names[0]} is {arrays[0].dtype} {list(arrays[0].shape)} and {name} is {x.dtype} '
@@ -62,7 +65,8 @@ def read(
         moved = offsets.find(arrays[0])
         if moved:
             reading['offsets'] = [[column, value] for column, value in moved.items()]
-            notes = (f'{len(moved)} columns vary too little for float32: a constant was subtracted',)
+            columns = counted(len(moved), 'column')
+            notes = (f'a constant was subtracted from {columns} that float32 could hardly tell apart',)
             arrays = [offsets.subtract(x, reading['offsets']) for x in arrays]
         arrays = _cast(names, arrays, np.float32, where)
     elif known:
@@ -101,9 +105,11 @@ def plain(values: Any, name: str) -> np.ndarray:
     except (ValueError, TypeError):
         array = np.empty(0, object)
     if array.dtype == object and array.ndim and array.size:  # what pandas makes of text
-        for types in (str, (int, np.integer)):
-            if all(isinstance(value, types) and not isinstance(value, bool) for value in array.ravel()):
-                return np.array(array.tolist())
+        found = {type(value) for value in array.ravel()}
+        if any(all(issubclass(one, types) for one in found) for types in (str, bool | np.bool_)) or all(
+            issubclass(one, int | np.integer) and one is not bool for one in found
+        ):
+            return np.array(array.tolist())
     if array.dtype == object:
         raise ValueError(f'{name} is no array of numbers or names: give rows of one length and one type.')
     return array
@@ -124,6 +130,16 @@ def _check(name, x, where, kind):
             f'{where}{name} has shape {x.shape}, which looks like channels first: '
             'transpose it to [N, H, W, C] with numpy.moveaxis(x, 1, -1).'
         )
+
+
+def _of_one_type(arrays):
+    """The arrays in the type that holds all their values, where all are real or all whole numbers."""
+    for numbers in ('f', 'iu'):
+        if all(x.dtype.kind in numbers for x in arrays):
+            common = np.result_type(*arrays)
+            if common.kind in numbers:  # of int64 and uint64 NumPy makes real numbers
+                return [x.astype(common, copy=False) for x in arrays]
+    return arrays
 
 
 def _cast(names, arrays, dtype, where):

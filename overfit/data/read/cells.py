@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from overfit.data.read import offsets
+from overfit.data.read.wording import cause, counted
 
 MISSING = ('', 'na', 'n/a', 'nan', 'null', 'none', '?')
 MOST_CATEGORIES, FEW_CATEGORIES = 50, 10
@@ -128,11 +129,19 @@ def learn(
     words = [value for value, gap in zip(values, missing, strict=True) if not gap and number(value) is None]
     if words:
         categories = np.unique(np.where(missing, 'missing', values)[pool]).tolist()
+        looks = cause(words)
         most = min(MOST_CATEGORIES, max(FEW_CATEGORIES, len(pool) // 2))
         if len(categories) > most and 2 * len(words) < (~missing).sum():
+            advice = (
+                f'they look like {looks[0]}, {looks[1]}' if looks else 'give numbers, or leave them empty'
+            )
             raise ValueError(
                 f'{path}: column {name} has {len(words):,} of {len(values):,} cells that are no numbers, '
-                f'"{words[0]}" in row {values.index(words[0]) + 1}: give numbers, or leave them empty.'
+                f'"{words[0]}" in row {values.index(words[0]) + 1}: {advice}.'
+            )
+        if len(categories) > most and looks:
+            raise ValueError(
+                f'{path}: column {name} holds {looks[0]} ("{words[0]}"): {looks[1]}, or remove the column.'
             )
         if len(categories) > most:
             raise ValueError(
@@ -140,6 +149,7 @@ def learn(
                 f'values, like an identifier or text: remove it, or group it into {most} values.'
             )
         note = f'column {name}: {len(categories)} categories'
+        note += f', though they look like {looks[0]}' if looks else ''
         some = len(values) - missing.sum() - len(words)
         if some:
             note += f', though {some:,} rows hold numbers (one that does not: "{words[0]}")'
@@ -148,7 +158,7 @@ def learn(
     median = float(np.median(numbers[pool][~missing[pool]]))
     notes = []
     if missing.any():
-        notes = [f'column {name}: {missing.sum():,} missing values became the median {median:g}']
+        notes = [f'column {name}: {counted(missing.sum(), "missing value")} became the median {median:g}']
         notes[0] += ' and a mark' if mark else ''
     elif len(numbers) > 2 and (np.diff(numbers) == 1).all():
         notes = [f'column {name} counts the rows: remove it if that is all it does']
@@ -189,6 +199,17 @@ def encode(cells: Mapping[str, Sequence[str]], columns: Sequence[Column], path: 
 def reading_of(columns: Sequence[Column]) -> dict[str, Any]:
     """What a table's reader leaves in `reading`, plain enough for JSON; `columns_of` is the way back."""
     return {'columns': [column._asdict() | {'categories': _list(column.categories)} for column in columns]}
+
+
+def inputs_of(columns: Sequence[Column]) -> list[tuple[str, float]]:
+    """The name of each input that `encode` makes of columns, and what it subtracts from it."""
+    inputs = []
+    for name, categories, _, mark, offset in columns:
+        if categories is None:
+            inputs += [(name, offset)] + [(f'{name} (missing)', 0.0)] * mark
+        else:
+            inputs += [(f'{name} ({category})', 0.0) for category in categories]
+    return inputs
 
 
 def columns_of(reading: Mapping[str, Any]) -> tuple[Column, ...]:

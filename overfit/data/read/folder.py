@@ -6,6 +6,7 @@ import numpy as np
 
 from overfit.data import kinds
 from overfit.data.read import images, listing, pillow
+from overfit.data.read.wording import counted
 from overfit.data.source import Source
 
 TRAIN = ('train', 'training')
@@ -65,7 +66,7 @@ def _parts(path):
         raise ValueError(f'{path} has {split[0].name}/ but no train/: add it, with a folder for each class.')
     chosen = [*train, *(test or validation)[:1]]
     notes = [
-        f'folder {folder.name}/ is not used ({_count(folder):,} images)'
+        f'folder {folder.name}/ is not used ({counted(_count(folder), "image")})'
         for folder in folders
         if folder not in chosen
     ]
@@ -83,29 +84,36 @@ def _classes(path):
         others = [file for file, one in looked.items() if not one]
         if not chosen:
             listed = ', '.join(sorted({file.suffix or file.name for file in others})[:5])
-            files = f'{len(others):,} files that are not images ({listed})' if others else 'no files'
+            files = f'{_no_images(others)} ({listed})' if others else 'no files'
             raise ValueError(
                 f'{folder} would be a class without images, for it holds {files}: '
                 'add images of the class or remove the folder.'
             )
         if others:
             notes.append(
-                f'class {folder.name}: {len(others):,} files that are not images were skipped, '
-                f'among them {others[0].name}'
+                f'class {folder.name}: {_no_images(others)} {"were" if len(others) > 1 else "was"} skipped, '
+                f'{"among them " * (len(others) > 1)}{others[0].name}'
             )
         nested = sum(one.file.parent != folder for one in chosen)
         if nested:
-            notes.append(f'class {folder.name}: {nested:,} of its {len(chosen):,} images lie in sub-folders')
+            notes.append(
+                f'class {folder.name}: {nested:,} of its {counted(len(chosen), "image")} in sub-folders'
+            )
         found += [(one, folder.name) for one in chosen]
     loose = _loose(path)
     if not found:
+        beside = f' but {counted(loose, "image")}' if loose else ''
         raise ValueError(
-            f'{path} has no class folders{f" but {loose:,} images" * bool(loose)}: '
+            f'{path} has no class folders{beside}: '
             'put the images of each class into a sub-folder with its name.'
         )
     if loose:
-        notes.append(f'{loose:,} images in {path.name}/ itself, beside the class folders, are not used')
+        notes.append(f'not used: {counted(loose, "image")} in {path.name}/ itself, beside the class folders')
     return found, notes
+
+
+def _no_images(files):
+    return f'{counted(len(files), "file")} that {"are not images" if len(files) > 1 else "is no image"}'
 
 
 def _folders(path):

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from overfit.data.read import pillow, resize
+from overfit.data.read.wording import counted
 
 LEAST_SIZE, STANDARD_SIZE, GREATEST_SIZE = 8, 32, 128
 # The cost of a study grows with `count * side^2`: what one minute of the budget pays for. 300 photographs of
@@ -161,13 +162,14 @@ def _notes(found, depth):
         yield 'grey and coloured images were mixed: all read as colour'
     clear, cut = sum(one.transparent for one in found), sum(one.cut for one in found)
     if clear:
-        yield f'{clear:,} images have transparency: laid over mid-grey where it varies'
+        yield f'{counted(clear, "image")} with transparency: laid over mid-grey where it varies'
     if cut:
-        yield f'{cut:,} coloured images of 16 bits a channel were read with 8'
+        yield f'read with 8 bits a channel instead of 16: {counted(cut, "coloured image")}'
     if depth > 8:
         less = sum(one.depth == 8 for one in found)
-        rest = f'; {less:,} of 8 bits were multiplied by 257' if less else ''
-        yield f'{len(found) - less:,} images have {_bits(depth)}: read as floats, values as they are{rest}'
+        rest = f'; multiplied by 257: {less:,} of 8 bits' if less else ''
+        deep = counted(len(found) - less, 'image')
+        yield f'{deep} with {_bits(depth)}: read as floats, values as they are{rest}'
 
 
 def _common_depth(found):

@@ -1,5 +1,7 @@
 """Constants subtracted from columns whose values float32 can hardly tell apart."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 # A column whose values spread less than this many steps of float32 around their size is moved to zero.
@@ -28,7 +30,12 @@ def find(x: np.ndarray) -> dict[int, float]:
     return {int(column): float(np.median(x[:, column])) for column in np.flatnonzero(close)}
 
 
-def subtract(x: np.ndarray, moved: list) -> np.ndarray:
+def holds(values: np.ndarray, constant: float) -> bool:
+    """Whether most values of a column, `[N]`, are nearer to its constant than to zero."""
+    return bool(values.size) and float(np.median(values / constant)) > 0.5
+
+
+def subtract(x: np.ndarray, moved: Sequence[tuple[int, float]]) -> np.ndarray:
     """Returns float64 `[N, F]` with `moved` (pairs of a column's index and a value) subtracted."""
     x = x.astype(np.float64)
     for column, value in moved:

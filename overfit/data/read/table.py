@@ -9,6 +9,7 @@ import numpy as np
 from overfit.data import kinds
 from overfit.data import source as source_lib
 from overfit.data.read import cells as cells_lib
+from overfit.data.read.wording import counted
 from overfit.data.source import Source
 
 LABEL_NAMES = ('label', 'class', 'target', 'y')
@@ -48,7 +49,8 @@ def read(path: pathlib.Path, *, label: str | None = None, seed: int = 0) -> Sour
     if not columns:
         raise ValueError(f'{path} has no column but the label {label}: add columns to predict it from.')
     x = cells_lib.encode(cells, columns, path)
-    notes.insert(0, f'label: column {label}; {len(cells)} columns became {x.shape[1]} numbers')
+    made = f'{counted(len(cells), "column")} became {counted(x.shape[1], "number")}'
+    notes.insert(0, f'label: column {label}; {made}')
     return Source(
         x[pool],
         y[pool],
@@ -78,8 +80,9 @@ def _label_column(header, label, path):
 def _labels(values, label, path):
     missing = [i for i, value in enumerate(values) if value.lower() in ('', 'nan')]
     if missing:
+        rows = counted(len(missing), 'row')
         raise ValueError(
-            f'{path}: label column {label} is empty in {len(missing)} rows (first in row {missing[0] + 1}): '
+            f'{path}: label column {label} is empty in {rows} (first in row {missing[0] + 1}): '
             'remove these rows.'
         )
     numbers = [cells_lib.number(value) for value in values]

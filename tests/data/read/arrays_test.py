@@ -51,7 +51,46 @@ class FromArraysTest(parameterized.TestCase):
         names = load.from_arrays(np.ones((20, 2, 3, 4, 5)), _y(20), kind=kind._replace(remember=dict_of))
         self.assertEqual(names.test.x.shape, (6, 2, 3, 4, 5))
 
+    @parameterized.parameters(
+        ('float64', 'float32', 'float32'),
+        ('>f4', 'float16', 'float32'),
+        ('uint8', 'int64', 'uint8'),
+        ('int16', 'uint16', 'uint8'),
+    )
+    def test_test_inputs_of_another_width_are_cast(self, dtype, test_dtype, expected):
+        x, x_test = _images(12, 9, 9), _images(6, 9, 9, seed=1) % 128
+        data = load.from_arrays(x.astype(dtype), _y(12), x_test.astype(test_dtype), _y(6))
+        self.assertEqual((data.train.x.dtype, data.test.x.dtype), (expected, expected))
+        np.testing.assert_array_equal(data.train.x[..., 0], x)
+        np.testing.assert_array_equal(data.test.x[..., 0], x_test)
+
+    def test_test_inputs_of_a_kind_of_your_own_are_cast_alike(self):
+        tokens = np.random.default_rng(0).integers(0, 90, (20, 9))
+        data = load.from_arrays(
+            tokens.astype(np.int16), _y(20), tokens[:4].astype(np.int64), _y(4), kind=kinds.Kind('tokens')
+        )
+        self.assertEqual((data.train.x.dtype, data.test.x.dtype), (np.int64, np.int64))
+
     @parameterized.named_parameters(
+        ('booleans', [True, False], 'bool', ('False', 'True'), None),
+        ('objects', np.array([True, False], object), 'bool', ('False', 'True'), None),
+        ('numbers', [3, 1], 'int', ('1', '3'), None),
+        ('text_too', ['a', 1], 'str', ('1', 'a'), 'y mixes numbers and text: all of them were read as text'),
+        ('boolean_too', [True, 2], 'int', ('1', '2'), 'y mixes booleans and numbers: .* as numbers'),
+    )
+    def test_labels(self, pair, label_type, classes, note):
+        y = np.tile(pair, 10) if isinstance(pair, np.ndarray) else 10 * pair
+        data = load.from_arrays(np.random.default_rng(0).normal(size=(20, 3)), y)
+        self.assertEqual((data.train.label_type, data.train.classes), (label_type, classes))
+        self.assertRegex(';'.join(data.notes), note or '^$')
+
+    def test_a_name_is_text(self):
+        data = load.from_arrays(np.random.default_rng(0).normal(size=(20, 3)), _y(20), name=3)
+        self.assertEqual(data.name, '3')
+
+    @parameterized.named_parameters(
+        ('kind', (np.ones((4, 3)), [0, 1] * 2), {'kind': 'image'}, '^kind is a str: give .*kinds.image, '),
+        ('real_and_whole', (np.ones((4, 3)), [0, 1] * 2, np.ones((2, 3), int), [0, 1]), {}, 'same dtype'),
         ('lengths', ([[1.0]] * 4, [0, 1, 0]), {}, r'x has shape \(4, 1\) and y has shape \(3,\)'),
         ('ragged', ([[1.0], [1.0, 2.0]], [0, 1]), {}, 'x is no array of numbers or names'),
         ('half', ([[1.0]] * 4, [0, 1] * 2, [[1.0]]), {}, 'x_test is given without y_test'),

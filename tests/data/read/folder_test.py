@@ -41,9 +41,7 @@ class FolderTest(parameterized.TestCase):
         )
         self.assertEqual((data.train.x.shape, data.test.x.shape), ((14, 6, 5, 3), (6, 6, 5, 3)))
         self.assertEqual(data.how, 'held out 30 % at random, stratified, seed 0')
-        self.assertEqual(
-            data.notes, ('class cat: 1 files that are not images were skipped, among them notes.txt',)
-        )
+        self.assertEqual(data.notes, ('class cat: 1 file that is no image was skipped, notes.txt',))
         known = {self.pixels[i].tobytes(): i % 2 for i in range(20)}
         found = {x.tobytes(): y for x, y in zip(data.train.x, data.train.y, strict=True)}
         found |= {x.tobytes(): y for x, y in zip(data.test.x, data.test.reveal(), strict=True)}
@@ -113,7 +111,7 @@ class FolderTest(parameterized.TestCase):
         self.save('more/1.png', self.pixels[20])
         data = load.load(str(self.root))
         self.assertIn('folder valid/ is not used (5 images)', data.notes)
-        self.assertIn('folder more/ is not used (1 images)', data.notes)
+        self.assertIn('folder more/ is not used (1 image)', data.notes)
         self.assertEqual((len(data.train.y), len(data.test)), (10, 5))
 
     def test_a_training_folder_alone(self):
@@ -138,7 +136,7 @@ class FolderTest(parameterized.TestCase):
             self.save(f'{("cat", "dog/part1", "cat", "dog/part1/b")[i % 4]}/{i}.png', self.pixels[i])
         (self.root / 'dog' / 'loop').symlink_to(self.root / 'dog')
         data = load.load(str(self.root))
-        self.assertIn('class dog: 10 of its 10 images lie in sub-folders', data.notes)
+        self.assertIn('class dog: 10 of its 10 images in sub-folders', data.notes)
         self.assertEqual(np.bincount(data.train.y).tolist(), [7, 7])
 
     def test_no_class_vanishes(self):
@@ -146,13 +144,13 @@ class FolderTest(parameterized.TestCase):
             self.save(f'{("a", "b", "c")[i % 3]}/{i}.png', self.pixels[i])
         self.save('loose.png', self.pixels[0])
         self.assertIn(
-            '1 images in pets/ itself, beside the class folders, are not used',
+            'not used: 1 image in pets/ itself, beside the class folders',
             load.load(str(self.root)).notes,
         )
         (self.root / 'd').mkdir()
         self.refuses('pets/d would be a class without images, for it holds no files')
         (self.root / 'd' / 'x.wav').write_bytes(b'RIFF no image')
-        self.refuses(r'd would be a class without images, for it holds 1 files that are not images \(\.wav\)')
+        self.refuses(r'd would be a class without images, for it holds 1 file that is no image \(\.wav\)')
 
     def test_refuses_folders_without_classes(self):
         self.root.mkdir()

@@ -68,8 +68,8 @@ class StackTest(parameterized.TestCase):
         np.testing.assert_array_equal(x[1, ..., 0], self.pixels[..., 1] * 257.0)
         self.assertEqual(
             notes,
-            ('1 images have 16 bits a channel: read as floats, values as they are; '
-             '1 of 8 bits were multiplied by 257',),
+            ('1 image with 16 bits a channel: read as floats, values as they are; '
+             'multiplied by 257: 1 of 8 bits',),
         )  # fmt: skip
 
     @parameterized.parameters(np.float32, np.int32)
@@ -94,7 +94,7 @@ class StackTest(parameterized.TestCase):
         x, _, notes = self.stack(self.found('a.png', image))
         value = {'black': 0, 'white': 255}[colour]
         np.testing.assert_array_equal(x[0] == value, np.repeat(alpha[..., None] > 0, 3, -1))
-        self.assertIn('1 images have transparency: laid over mid-grey where it varies', notes)
+        self.assertIn('1 image with transparency: laid over mid-grey where it varies', notes)
 
     def test_sizes_become_one(self):
         wide = np.zeros((40, 80, 3), np.uint8)

@@ -29,6 +29,13 @@ class OffsetsTest(parameterized.TestCase):
     def test_others_stay(self, x):
         self.assertEqual(offsets.find(x), {})
 
+    def test_a_column_holds_its_constant_or_not(self):
+        values = np.array([SECONDS, SECONDS + 5.0, 0.0, 2.0 * SECONDS])
+        self.assertTrue(offsets.holds(values, SECONDS))
+        self.assertFalse(offsets.holds(values - SECONDS, SECONDS))
+        self.assertTrue(offsets.holds(-values, -SECONDS))
+        self.assertFalse(offsets.holds(values[:0], SECONDS))
+
     def test_the_given_array_stays_as_it_is(self):
         x = np.array([[SECONDS, 2.0]])
         self.assertEqual(offsets.subtract(x, [[0, SECONDS]]).tolist(), [[0, 2]])

@@ -82,7 +82,7 @@ class TableTest(parameterized.TestCase):
         data = self.load('\n'.join(['a,b,y', *rows]))
         median = sorted(plain.train.x[:, 1])[6:8]
         self.assertEqual(data.test.x[0].tolist(), [held * 3, sum(median) / 2])
-        self.assertIn(f'column b: 1 missing values became the median {sum(median) / 2:g}', data.notes)
+        self.assertIn(f'column b: 1 missing value became the median {sum(median) / 2:g}', data.notes)
 
     def test_what_is_learned_goes_with_the_examples(self):
         rows = [f'{i * i},,{"uv"[i % 2]},{"" if i % 2 else 2},{i % 3}' for i in range(33)]
@@ -110,16 +110,16 @@ class TableTest(parameterized.TestCase):
         self.assertEqual(cells.columns_of(data.train.reading)[1].offset, 0)
 
     @parameterized.named_parameters(
-        ('codes', ('0010', '10', '20'), ('0010', '10', '20'), False),
-        ('powers', ('1E2', '100', '2E2'), ('100', '1E2', '2E2'), False),
-        ('huge', ('9007199254740992', '9007199254740993'), ('9007199254740992', '9007199254740993'), False),
-        ('whole', ('-1', '10', '2'), ('-1', '2', '10'), True),
-        ('pointed', ('1.0', '2.0'), ('1', '2'), True),
+        ('codes', ('0010', '10', '20'), ('0010', '10', '20'), 'str'),
+        ('powers', ('1E2', '100', '2E2'), ('100', '1E2', '2E2'), 'str'),
+        ('huge', ('9007199254740992', '9007199254740993'), ('9007199254740992', '9007199254740993'), 'str'),
+        ('whole', ('-1', '10', '2'), ('-1', '2', '10'), 'int'),
+        ('pointed', ('1.0', '2.0'), ('1', '2'), 'int'),
     )
-    def test_labels_stay_what_they_were(self, values, classes, integer):
+    def test_labels_stay_what_they_were(self, values, classes, label_type):
         rows = [f'{i * 3},{values[i % len(values)]}' for i in range(30)]
         train = self.load('\n'.join(['a,y', *rows])).train
-        self.assertEqual((train.classes, train.integer_labels), (classes, integer))
+        self.assertEqual((train.classes, train.label_type), (classes, label_type))
 
     def test_a_quote_that_is_never_closed_is_named(self):
         rows = [f'{i},{chr(34) if i in (10, 70) else ""}red,{i % 2}' for i in range(120)]
@@ -128,6 +128,30 @@ class TableTest(parameterized.TestCase):
     def test_refuses_thousands_among_decimal_commas(self):
         rows = [f'{("612", "1.203")[i % 2]};{i},5;{i % 2}' for i in range(20)]
         self.refuses('column a holds "1.203" in a file with decimal commas', '\n'.join(['a;b;y', *rows]))
+
+    @parameterized.named_parameters(
+        ('iso', '2020-{:02}-11', 'holds dates or times .*2020-00-11.*: give numbers, such as the days'),
+        ('stamps', '{}.3.2021 12:30', 'holds dates or times'),
+        ('words', 'Mar {} 2020', 'holds dates or times'),
+        ('clock', '11:{:02}', 'holds dates or times'),
+        ('decimal_commas', '"0,{:02}"', r'holds numbers with decimal commas \("0,00"\): write 0.00, or'),
+        ('three_decimals', '"{},250"', r'holds numbers with decimal commas \("0,250"\): write 0.250, or'),
+        ('either', '"1,2{:02}"', r'.* thousands or before decimals \("1,200"\): write 1200 or 1.200, which'),
+        ('thousands', '"1,2{:02}.5"', '.* commas between thousands .*: write 1200.5, or remove'),
+        ('identifiers', 'name{}', 'is not numeric .*, like an identifier or text'),
+    )
+    def test_names_the_cause(self, form, pattern):
+        rows = [f'{form.format(i)},{i % 2}' for i in range(60)]
+        self.refuses(f'own.csv: column a {pattern}', '\n'.join(['a,y', *rows]))
+
+    def test_names_the_cause_where_some_are_numbers(self):
+        rows = [f'{i * i if i % 3 else f"{chr(34)}0,{i}{chr(34)}"},{i % 2}' for i in range(90)]
+        self.refuses('30 of 90 cells .*decimal commas, write 0.0, or', '\n'.join(['a,y', *rows]))
+
+    def test_notes_the_cause_where_they_became_categories(self):
+        rows = [f'{i},2020-0{i % 3 + 1}-01,{i % 2}' for i in range(40)]
+        note = 'column d: 3 categories, though they look like dates or times'
+        self.assertIn(note, self.load('\n'.join(['a,d,y', *rows])).notes)
 
     def test_refuses_identifiers_of_a_small_table(self):
         rows = [f'{i * 3},name{i},{i % 2}' for i in range(60)]
@@ -176,7 +200,7 @@ class TableTest(parameterized.TestCase):
         ('same_name', 'a,a,y\n1,2,3\n', {}, 'two columns named "a"'),
         ('ragged', 'a,y\n1,2\n\n1,2,3\n', {}, 'line 4: 3 cells, but the header names 2'),
         ('label_alone', 'y\n' + '0\n1\n' * 5, {}, 'no column but the label y'),
-        ('label_gap', 'a,y\n1,\n2,1\n', {}, r'label column y is empty in 1 rows \(first in row 1\)'),
+        ('label_gap', 'a,y\n1,\n2,1\n', {}, r'label column y is empty in 1 row \(first in row 1\)'),
         ('regression', 'a,y\n1,0.5\n2,1\n', {}, 'holds 0.5, but labels are whole numbers or names'),
         ('infinite', 'a,y\n' + 'inf,0\n1,1\n' * 5, {}, 'column a holds "inf" in row 1'),
         ('plus_nan', 'a,y\n' + '2,0\n+nan,1\n' * 5, {}, 'column a holds "\\+nan" in row 2'),
