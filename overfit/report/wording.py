@@ -153,7 +153,7 @@ def remarks(results: Results) -> list[str]:
         low, high = spelling.wilson(best.test_error, results.data.test)
         line = 'best model: ' + f'{best.path} · ' * (best.path is not None)
         line += f'test error {best.test_error:.{digits}f} % [{low:.{digits}f}, {high:.{digits}f}]'
-        lines.append(line + f' · {best.members} members averaged' * (best.members > 1))
+        lines.append(line + f' · {best.members} nets averaged' * (best.members > 1))
     return lines
 
 

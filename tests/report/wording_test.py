@@ -79,7 +79,7 @@ class WordingTest(parameterized.TestCase):
         n, p, z = 797, 20 / 797, 1.959964
         middle, half = p + z * z / 2 / n, z * np.sqrt(p * (1 - p) / n + z * z / 4 / n / n)
         low, high = (100 * (middle + sign * half) / (1 + z * z / n) for sign in (-1, 1))
-        line = f'best model: runs/digits/best · test error 2.5 % [{low:.1f}, {high:.1f}] · 5 members averaged'
+        line = f'best model: runs/digits/best · test error 2.5 % [{low:.1f}, {high:.1f}] · 5 nets averaged'
         self.assertIn(line, text)
         self.assertIn('cut: replicates from 20 to 12', text)
         self.assertIn('for reference: SVM 6.0', text)
