@@ -224,6 +224,7 @@ FLAGS_OF = {
     'trials': 'trials',
     'replicates': 'seeds',
     'minutes': 'budget_minutes',
+    'seed': 'seed',
 }
 
 

@@ -192,7 +192,7 @@ class KindTest(chex.TestCase):
             ),
             (problems.recipe(prepare=centred), VECTORS, 'with centred, .* kind vector, which standardise'),
         ):
-            with self.assertRaisesRegex(ValueError, f'{message} prepares: give the recipe prepare='):
+            with self.assertRaisesRegex(ValueError, f'{message} prepares: to prepare them otherwise'):
                 population.train([net(recipe)], examples)
 
     def test_statistics_of_whole_numbers(self):
