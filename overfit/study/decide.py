@@ -3,7 +3,7 @@
 Nothing here takes a test set, nor what was measured on one.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from overfit import base
@@ -29,8 +29,6 @@ def decide(
     pool: base.Examples,
     design: Design,
     progress: Progress,
-    *,
-    keep: Callable[[tuple[search.Tuned, ...]], None] = lambda tuned: None,
 ) -> Decided:
     """Tunes every arm, then combines techniques.
 
@@ -38,7 +36,6 @@ def decide(
         pool: labelled examples.
         design: what is compared, and how.
         progress: told of both phases.
-        keep: called with the tuned arms before they are combined.
 
     Returns:
         The settings and the combination.
@@ -53,7 +50,6 @@ def decide(
             progress=advance,
             tell=lambda one: progress.say(f'{one.arm.label}: validation error {combine.percent(one)}'),
         )
-    keep(tuple(tuned))
     with progress.phase('combining', plan.member_steps['combining'], trains=True) as advance:
         combined = combine.combine(
             tuned,
