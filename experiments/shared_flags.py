@@ -20,11 +20,24 @@ SEEDS = flags.DEFINE_integer(
 )
 SEED = flags.DEFINE_integer('seed', 0, 'Of everything.', lower_bound=0, upper_bound=2**31 - 1)
 
+# The flag for each argument that the library's messages name, as `name=value`; in two words also without `=`.
+FLAGS_OF = {
+    'data': 'data',
+    'label': 'label',
+    'image_size': 'image_size',
+    'train_size': 'train_size',
+    'validation': 'validation',
+    'techniques': 'techniques',
+    'model': 'model',
+    'trials': 'trials',
+    'replicates': 'seeds',
+    'minutes': 'budget_minutes',
+    'seed': 'seed',
+}
+
 
 def as_flags(message: str) -> str:
-    """A message of the library, which names arguments (`train_size=5`), in words of the command line."""
-
-    def spelled(match):
-        return '--' * (match[1] in flags.FLAGS) + match[0]
-
-    return re.sub(r'(?<![\w.-])(\w+)=', spelled, message)
+    """A message of the library in words of the command line: flags of this binary in place of arguments."""
+    known = [name for name, flag in FLAGS_OF.items() if flag in flags.FLAGS]
+    names = '|'.join(name if '_' in name else f'{name}(?==)' for name in known)
+    return re.sub(rf'(?<![\w./=-])({names})(?!\w)', lambda match: f'--{FLAGS_OF[match[1]]}', message)

@@ -12,14 +12,13 @@ import contextlib
 import datetime
 import os
 import pathlib
-import re
 import shlex
 import sys
 
 from absl import app, flags, logging
 
 from experiments import provenance
-from experiments.shared_flags import DATA, SEED, SEEDS, TRAIN_SIZE
+from experiments.shared_flags import DATA, SEED, SEEDS, TRAIN_SIZE, as_flags
 
 STOCK_TRAIN_SIZE = 200
 
@@ -210,28 +209,6 @@ def words():
         'nesterov': t.nesterov,
         'patience': t.patience,
     }
-
-
-# The flag for each argument that the library's messages name, as `name=value`; in two words also without `=`.
-FLAGS_OF = {
-    'data': 'data',
-    'label': 'label',
-    'image_size': 'image_size',
-    'train_size': 'train_size',
-    'validation': 'validation',
-    'techniques': 'techniques',
-    'model': 'model',
-    'trials': 'trials',
-    'replicates': 'seeds',
-    'minutes': 'budget_minutes',
-    'seed': 'seed',
-}
-
-
-def as_flags(message: str) -> str:
-    """A message of the library in words of the command line: flags in place of arguments."""
-    names = '|'.join(name if '_' in name else f'{name}(?==)' for name in FLAGS_OF)
-    return re.sub(rf'(?<![\w./=-])({names})(?!\w)', lambda match: f'--{FLAGS_OF[match[1]]}', message)
 
 
 def run(study, workdir: pathlib.Path) -> None:

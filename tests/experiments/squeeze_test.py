@@ -19,7 +19,7 @@ from absl import app, flags
 from absl.testing import flagsaver, parameterized
 
 import overfit
-from experiments import squeeze
+from experiments import shared_flags, squeeze
 from overfit.report import page
 from overfit.study import results as results_lib
 from overfit.study import squeeze as study_lib
@@ -192,7 +192,7 @@ class WordsTest(parameterized.TestCase):
         ('data=my_data=x.csv and train_size.npz.label=', '--data=my_data=x.csv and --train_size.npz.label='),
     )
     def test_arguments_become_flags(self, message, wanted):
-        self.assertEqual(squeeze.as_flags(message), wanted)
+        self.assertEqual(shared_flags.as_flags(message), wanted)
 
     def test_every_argument_that_the_library_names_is_translated(self):
         """Names before `=` in the errors of what the binary calls, found in their source."""
@@ -209,8 +209,8 @@ class WordsTest(parameterized.TestCase):
                     }
         self.assertContainsSubset({'train_size', 'data', 'label', 'image_size', 'validation'}, named)
         code = {'x', 'y', 'dtype'}  # of calls of NumPy that a message shows
-        self.assertEqual(named - set(squeeze.FLAGS_OF) - code, set())
-        for flag in squeeze.FLAGS_OF.values():
+        self.assertEqual(named - set(shared_flags.FLAGS_OF) - code, set())
+        for flag in shared_flags.FLAGS_OF.values():
             self.assertIn(flag, flags.FLAGS)
 
 
