@@ -15,8 +15,11 @@ TRAIN_SIZE = flags.DEFINE_integer(
     'Labelled examples to pretend; where not given, all of your own files, 200 of a stock set.',
     lower_bound=1,
 )
-SEEDS = flags.DEFINE_integer(
-    'seeds', None, 'Fresh paired replicates; as the budget allows where not given.', lower_bound=3
+LABELLED_SETS = flags.DEFINE_integer(
+    'labelled_sets',
+    None,
+    'Labelled sets on which everything is tuned anew and measured; as the budget allows where not given.',
+    lower_bound=3,
 )
 SEED = flags.DEFINE_integer('seed', 0, 'Of everything.', lower_bound=0, upper_bound=2**31 - 1)
 
@@ -24,13 +27,15 @@ SEED = flags.DEFINE_integer('seed', 0, 'Of everything.', lower_bound=0, upper_bo
 FLAGS_OF = {
     'data': 'data',
     'label': 'label',
+    'group': 'group',
+    'test': 'test',
     'image_size': 'image_size',
     'train_size': 'train_size',
     'validation': 'validation',
     'techniques': 'techniques',
     'model': 'model',
     'trials': 'trials',
-    'replicates': 'seeds',
+    'labelled_sets': 'labelled_sets',
     'minutes': 'budget_minutes',
     'seed': 'seed',
 }

@@ -18,16 +18,32 @@ import sys
 from absl import app, flags, logging
 
 from experiments import provenance
-from experiments.shared_flags import DATA, SEED, SEEDS, TRAIN_SIZE, as_flags
+from experiments.shared_flags import DATA, LABELLED_SETS, SEED, TRAIN_SIZE, as_flags
 
 STOCK_TRAIN_SIZE = 200
 
 LABEL = flags.DEFINE_string('label', None, 'Column of a .csv that holds the class.')
+GROUP = flags.DEFINE_string(
+    'group',
+    None,
+    'Column, array or feature of which one value is never on both sides, as a patient; folder: the folders '
+    'between class and image.',
+)
+TEST = flags.DEFINE_enum(
+    'test',
+    None,
+    ['cross-fitted', 'holdout'],
+    'How data without a test set are tested: every example by nets that have not seen it (the default), or '
+    '30 % held out.',
+)
 VALIDATION = flags.DEFINE_float(
     'validation', 0.2, 'Fraction of the labelled examples that is held out, 0.1 to 0.3.'
 )
 TRIALS = flags.DEFINE_integer(
-    'trials', None, 'Settings tried an arm; as the budget allows where not given.', lower_bound=1
+    'trials',
+    None,
+    'Settings tried of an arm on a labelled set; as the budget allows where not given.',
+    lower_bound=1,
 )
 TECHNIQUES = flags.DEFINE_list(
     'techniques', None, 'Techniques to compare, comma-separated; the standard ones where not given.'
@@ -42,7 +58,7 @@ WORKDIR = flags.DEFINE_string('workdir', None, 'Where results go; runs/<data>-<d
 BUDGET_MINUTES = flags.DEFINE_float(
     'budget_minutes',
     None,
-    'Minutes on 2 cores that trials, replicates and steps are scaled to; else the standard effort.',
+    'Minutes on 2 cores that settings, labelled sets and steps are scaled to; else the standard effort.',
     lower_bound=0.1,
 )
 DRY_RUN = flags.DEFINE_bool('dry_run', False, 'Print what would run, and stop.')
@@ -111,7 +127,8 @@ def prepared():
     splits = load.load(
         DATA.value,
         label=LABEL.value,
-        seed=SEED.value,
+        group=GROUP.value,
+        test=TEST.value,
         image_size=IMAGE_SIZE.value,
         minutes=BUDGET_MINUTES.value,
     )
@@ -127,7 +144,7 @@ def prepared():
         baseline=baseline,
         minutes=BUDGET_MINUTES.value,
         trials=TRIALS.value,
-        replicates=SEEDS.value,
+        labelled_sets=LABELLED_SETS.value,
         seed=SEED.value,
     )
     study = requests.prepare(splits, request)
@@ -174,6 +191,7 @@ def words():
         'sigmoid': t.sigmoid,
         'tanh': t.tanh,
         'maxout': t.maxout,
+        'he': t.he,
         'uniform_fan_in': t.uniform_fan_in,
         'glorot': t.glorot,
         'normal': t.normal,
@@ -215,6 +233,7 @@ def run(study, workdir: pathlib.Path) -> None:
     """Runs the study, prints the table, writes everything and says where it is."""
     from overfit.report import page, wording
     from overfit.study import squeeze as study_lib
+    from overfit.study import tables
     from overfit.study.progress import Progress
 
     about = {
@@ -225,22 +244,27 @@ def run(study, workdir: pathlib.Path) -> None:
     }
     partial = workdir / 'partial.json'  # stays where the run ends early
     with contextlib.closing(Progress(study.design.plan.seconds)) as progress:
-        outcome = study_lib.run(
+        found = study_lib.run(
             study, progress, about=about, keep=lambda results: page.write_json(results, partial)
         )
-    results = outcome.results._replace(best=outcome.results.best._replace(path='best'))
+    results = found.results._replace(best=found.results.best._replace(path='best'))
     print('\n' + wording.table(results), flush=True)  # first of all: what fails from here on costs no table
     page.write_json(results, workdir / 'results.json')
     note = {
         'recipe': results.squeezed.technique,
         'hyper': dict(results.squeezed.hyper),
-        'train_size': results.data.train,
+        'train_size': results.best.train,
         'command': about['command'],
     }
-    outcome.model.save(workdir / 'best', note)
-    page.write_html(results, outcome.material, workdir / 'report.html')
+    found.model.save(workdir / 'best', note)
+    tables.write(found.tables, workdir / 'tables.npz')
+    test, classes = study.splits.test, study.splits.train.classes
+    tables.write_probabilities(found.probabilities, test.reveal(), classes, workdir / 'oof.csv')
+    page.write_html(results, found.material, workdir / 'report.html')
     partial.unlink()
-    print(f'\n{workdir}/results.json, {workdir}/report.html')
+    print(
+        f'\n{workdir}/results.json, {workdir}/report.html; tables.npz and oof.csv: every mistake, to compute with'
+    )
     print(f"overfit.load('{workdir}/best').predict(x) classifies new examples.")
 
 

@@ -3,21 +3,23 @@
 import contextlib
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import flax.linen as nn
+import numpy as np
 
 from overfit import base
 from overfit.data import kinds, load
 from overfit.report import page, wording
 from overfit.study import baselines, requests, spaces
 from overfit.study import squeeze as study_lib
+from overfit.study import tables as tables_lib
 from overfit.study.arms import Baseline, Technique
 from overfit.study.material import Material
 from overfit.study.progress import Progress
 from overfit.study.results import Results, Row
-from overfit.train import checkpoint, start
+from overfit.train import checkpoint
 
 
 class Result(NamedTuple):
@@ -27,11 +29,18 @@ class Result(NamedTuple):
         results: every number, as in `results.json`.
         model: the best model: `predict(x)`, `predict_proba(x)`, `save(path)`.
         material: what the report shows besides the numbers.
+        tables: mistakes of all that was measured, by labelled set and test example.
+        probabilities: `[N, classes]` by label of the arm: what nets that were not trained on a test example
+            say of it.
+        labels: `[N]`, the true classes of the test examples.
     """
 
     results: Results
     model: checkpoint.Predictor
     material: Material
+    tables: tables_lib.Tables
+    probabilities: Mapping[str, np.ndarray]
+    labels: np.ndarray
 
     @property
     def arms(self) -> tuple[Row, ...]:
@@ -53,12 +62,20 @@ class Result(NamedTuple):
         page.write_html(self.results, self.material, path)
 
     def save(self, folder: str | os.PathLike) -> None:
-        """Writes `results.json`, `report.html` and the model (`best/`) into a folder, made if missing."""
+        """Writes everything into a folder, made if missing.
+
+        That is `results.json`, `report.html`, the model (`best/`), and every mistake and probability
+        (`tables.npz`, `oof.csv`).
+        """
         folder = pathlib.Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         self.model.save(folder / 'best')
         found = self.results._replace(best=self.results.best._replace(path='best'))
         page.write_json(found, folder / 'results.json')
+        tables_lib.write(self.tables, folder / 'tables.npz')
+        tables_lib.write_probabilities(
+            self.probabilities, self.labels, self.material.classes, folder / 'oof.csv'
+        )
         page.write_html(found, self.material, folder / 'report.html')
 
     def __repr__(self) -> str:
@@ -71,13 +88,16 @@ def squeeze(
     *,
     x_test: Any = None,
     y_test: Any = None,
+    groups: Any = None,
+    groups_test: Any = None,
+    test: str | None = None,
     techniques: Sequence[Technique] | None = None,
     baseline: Baseline | base.Recipe | nn.Module | None = None,
     minutes: float | None = None,
     train_size: int | None = None,
     validation: float = 0.2,
     trials: int | None = None,
-    replicates: int | None = None,
+    labelled_sets: int | None = None,
     kind: kinds.Kind | None = None,
     image_size: int | None = None,
     name: str = 'data',
@@ -92,8 +112,12 @@ def squeeze(
     Args:
         x: `[N, H, W]` or `[N, H, W, C]` images, or `[N, F]` vectors; with a `kind` of your own, its inputs.
         y: `[N]` labels, whole numbers or names.
-        x_test: examples for measuring alone; `None`: 30 % of `x` are held out, stratified.
+        x_test: examples for measuring alone; `None`: see `test`.
         y_test: their labels.
+        groups: `[N]` names or numbers, as of patients: examples of one group are never on both sides.
+        groups_test: the groups of `x_test`.
+        test: how examples without a test set are tested: `'cross-fitted'` (`None`: likewise), every one by
+            nets that have not seen it, and the model is trained on all; `'holdout'`: 30 % are held out.
         techniques: what to compare, for instance `[overfit.techniques.dropout, Technique(...)]`; `None`: all
             of the standard ones that apply.
         baseline: what they are added to: a linen module that returns `base.Outputs`, a `Recipe`, or a
@@ -101,8 +125,9 @@ def squeeze(
         minutes: what it may take on 2 cores; `None`: the standard effort.
         train_size: labelled examples to pretend; `None`: all.
         validation: fraction of them that is held out while training, 0.1 to 0.3.
-        trials: settings tried of every arm; `None`: as the budget allows.
-        replicates: fresh paired replicates, 3 or more; `None`: likewise.
+        trials: settings tried of every arm on a labelled set; `None`: as the budget allows.
+        labelled_sets: on which everything is tuned anew and measured, 3 or more, cross-fitted a multiple of 5;
+            `None`: likewise.
         kind: of the data; `None`: images or vectors by the number of axes, as said above.
         image_size: pixels of the longer side that images are brought to, 8 to 128; `None`: by the size of the
             set and the budget.
@@ -122,7 +147,7 @@ def squeeze(
         techniques=techniques,
         minutes=minutes,
         trials=trials,
-        replicates=replicates,
+        labelled_sets=labelled_sets,
         seed=seed,
     )
     requests.check_numbers(request)
@@ -131,17 +156,21 @@ def squeeze(
         y,
         x_test,
         y_test,
+        groups=groups,
+        groups_test=groups_test,
+        test=test,
         kind=kind,
         name=name,
-        seed=seed,
         image_size=image_size,
         minutes=minutes,
     )
     request = request._replace(baseline=_baseline(baseline, splits.train.kind))
     study = requests.prepare(splits, request)
     with contextlib.closing(Progress(study.design.plan.seconds, quiet=not progress)) as shown:
-        outcome = study_lib.run(study, shown)
-    return Result(outcome.results, outcome.model, outcome.material)
+        found = study_lib.run(study, shown)
+    return Result(
+        found.results, found.model, found.material, found.tables, found.probabilities, splits.test.reveal()
+    )
 
 
 def _baseline(given, kind):
@@ -152,7 +181,7 @@ def _baseline(given, kind):
         recipe = given if given.prepare is not None else given._replace(prepare=kinds.prepare_slot(kind))
         return Baseline(recipe, {'learning_rate': spaces.RANGES['learning_rate']})
     if isinstance(given, nn.Module):
-        return baselines.baseline(given, kind, begins=start.own)
+        return baselines.baseline(given, kind)
     raise ValueError(
         f'baseline is a {type(given).__name__}: give a linen module, an overfit.Recipe or an overfit.Baseline'
     )

@@ -1,5 +1,6 @@
 """What a comparison compares: techniques, and the arms that are made of them. All are values."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -117,7 +118,7 @@ def arm_of(techniques: Sequence[Technique], baseline: Baseline) -> Arm:
         nets=max([t.nets for t in techniques], default=1),
         refit=any(t.refit for t in techniques),
         restore_best=all(t.restore_best for t in techniques),
-        stretch=max([t.stretch for t in techniques], default=1.0),
+        stretch=math.prod(t.stretch for t in techniques),
     )
 
 

@@ -1,13 +1,15 @@
 """What techniques are added to, and what a textbook would put together at once."""
 
+from collections.abc import Sequence
+
 import flax.linen as nn
 
 from overfit import base
 from overfit.data import kinds
-from overfit.nn import initializers, models
+from overfit.nn import models
 from overfit.objectives import losses
 from overfit.study import spaces, techniques
-from overfit.study.arms import Baseline, Technique
+from overfit.study.arms import Arm, Baseline, Technique, arm_of
 from overfit.train import optimizers, start
 
 # What a textbook would put together at once: the combination starts here, where this does better on
@@ -30,6 +32,7 @@ TEXTBOOK_IMAGES = (
     techniques.label_smoothing,
     techniques.longer,
 )
+TEXTBOOK_LABEL = 'the textbook recipe'
 TEXTBOOK_SPACE = {
     'learning_rate': spaces.Range(1e-3, 1e-2, 'log'),
     'dropout': spaces.Range(0.1, 0.5, 'linear'),
@@ -56,20 +59,31 @@ def cnn(classes: int) -> nn.Module:
     return models.CNN(classes)
 
 
-def baseline(model: nn.Module, kind: kinds.Kind, *, begins: base.Start | None = None) -> Baseline:
-    """What techniques are added to: softmax, He initialisation, plain SGD, batches of 32.
+def baseline(model: nn.Module, kind: kinds.Kind) -> Baseline:
+    """What techniques are added to: softmax, the module's own initialisation, plain SGD, batches of 32.
+
+    That is what one writes first. (With He's initialisation, whose logits begin large, the tuned net errs on
+    8.3 instead of 7.9 % of digits@200, and on USPS@100 six nets of a hundred diverge instead of less than one.)
 
     Args:
         model: any linen module that returns `base.Outputs`.
         kind: of the data, which prepares the inputs.
-        begins: the start; `None`: kernels by He. A module with layers of other kinds (attention) should
-            begin as it says itself: `start.own`.
     """
     recipe = base.Recipe(
         model,
         losses.softmax,
         optimizers.by_hyper(optimizers.sgd),
-        begins or start.drawn(initializers.he),
+        start.own,
         prepare=kinds.prepare_slot(kind),
     )
     return Baseline(recipe, {'learning_rate': spaces.Range(1e-2, 1.0, 'log')}, 'tuned baseline (SGD)')
+
+
+def together(techniques: Sequence[Technique], baseline: Baseline) -> Arm:
+    """The textbook's techniques in one arm, its numbers searched where they usually lie."""
+    arm = arm_of(techniques, baseline)
+    space = {
+        name: TEXTBOOK_SPACE.get(name, r) if isinstance(r, spaces.Range) else r
+        for name, r in arm.space.items()
+    }
+    return arm._replace(space=space, label=TEXTBOOK_LABEL)

@@ -3,12 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 from overfit import base
-from overfit.study import baselines, search, spaces
-from overfit.study.arms import Baseline, Technique, arm_of
-from overfit.study.protocol import Protocol
+from overfit.study import search, spaces
+from overfit.study.arms import Arm, Baseline, Technique, arm_of
+from overfit.study.course import Course
 from overfit.train import check
 
 # Numbers that cost a program next to nothing where they are 0: while combining they are always present,
@@ -26,7 +24,7 @@ CHEAP = (
 
 
 class Effort(NamedTuple):
-    """What a combination may cost.
+    """What a combination may cost on a labelled set.
 
     Attributes:
         tries: techniques to add or to leave out, one at a time.
@@ -54,63 +52,76 @@ class Move(NamedTuple):
         return self.single.arm.techniques[0]
 
 
+class Attempt(NamedTuple):
+    """A combination that is to be judged.
+
+    Attributes:
+        arm: with all its techniques.
+        settings: to choose from.
+        beat: what it has to be better than.
+    """
+
+    arm: Arm
+    settings: tuple[base.Hyper, ...]
+    beat: search.Tuned
+
+
 def combine(
-    tuned: Sequence[search.Tuned],
+    course: Course,
+    tuned: Sequence[Sequence[search.Tuned]],
     baseline: Baseline,
-    textbook: Sequence[Technique],
-    pool: base.Examples,
-    labelled: np.ndarray,
-    protocol: Protocol,
     effort: Effort,
     *,
-    progress: Callable[[int, int], None] | None = None,
     tell: Callable[[str], None] = lambda text: None,
-) -> search.Tuned:
-    """Combines techniques greedily, as long as the validation score falls.
+) -> list[search.Tuned]:
+    """Combines techniques greedily on each labelled set, as long as its validation score falls.
 
-    Starts from the best single technique or from the textbook's combination, whichever scores better. Leaves
-    out, one at a time, what is in it but did not help alone; then adds the others in the order of their own
-    scores. What does not improve the score is undone.
+    Starts from the arm that scores best, the textbook's combination among them. Leaves out, one at a time,
+    what is in it but did not help alone; then adds others in the order of their own scores. What does not
+    improve the score is undone. No labelled set knows of another, but their tries are trained together.
 
     Args:
-        tuned: the tuned baseline, then arms of one technique each; the baseline where nothing beats it.
+        course: labelled sets.
+        tuned: for each labelled set, the tuned baseline, then the tuned arms, of one technique or several.
         baseline: what techniques are added to.
-        textbook: techniques that a textbook would combine; those that were not tuned are left out.
-        pool: labelled examples.
-        labelled: `[n]` indices.
-        protocol: folds, steps and seed of every try.
         effort: how much to try.
-        progress: see `population.train`.
-        tell: called with each decision, in words.
+        tell: called with what the tries of a round led to, in words.
 
     Returns:
-        The combination; its trials and steps are those of all tries together.
+        The combination of each labelled set.
     """
-    plain, *singles = tuned
-    singles = sorted((t for t in singles if t.arm.techniques[0].judged_by_validation), key=lambda t: t.score)
-    known = [t.arm.techniques[0] for t in singles]
-    spent = []
+    known: dict[tuple[str, ...], bool] = {}
 
-    def attempt(techniques, settings, beat):
-        arm = arm_of(techniques, baseline)
-        settings = [hyper.with_numbers(steps=float(arm.stretch * protocol.steps)) for hyper in settings]
-        [found] = search.evaluate([arm], [settings], pool, labelled, protocol, beat=beat, progress=progress)
-        spent.append(found)
-        return found
+    def fits(techniques):  # the same for all labelled sets, which often ask alike
+        labels = tuple(sorted(technique.label for technique in techniques))
+        if labels not in known:
+            known[labels] = go_together(techniques, baseline, course.pool)
+        return known[labels]
 
-    best = min([plain, *singles], key=lambda t: t.score)
-    combined = False
-    textbook = [technique for technique in textbook if technique in known]
-    if len(textbook) > 1 and go_together(textbook, baseline, pool):
-        settings = textbook_settings(textbook, baseline, protocol, 2 * effort.trials)
-        found = attempt(textbook, settings, best)
-        tell(f'{best.arm.label}: validation error {percent(best)}, the best single technique')
-        tell(f'{found.arm.label}: {outcome(found, best)}')
-        if beats(found, best):
-            best, combined = found, True
-    else:
-        tell(f'{best.arm.label}: validation error {percent(best)}')
-    tries = effort.tries
+    climbs = [_climb(of_set, course, baseline, fits, effort) for of_set in tuned]
+    found: dict[int, search.Tuned] = {}
+    asked = {n: next(climb) for n, climb in enumerate(climbs)}
+    while asked:
+        for n in [n for n, wish in asked.items() if isinstance(wish, search.Tuned)]:
+            found[n] = asked.pop(n)
+        if not asked:
+            break
+        course.expect([attempt.arm for attempt in asked.values()], CHEAP)
+        entries = [search.Entry(a.arm, a.settings, tuned[n][0].place, a.beat) for n, a in asked.items()]
+        judged = search.judge(course, entries)
+        better = sum(beats(one, entry.beat) for one, entry in zip(judged, entries, strict=True))
+        tell(f'combining: {better} of {len(entries)} labelled sets take what was tried')
+        asked = {n: climbs[n].send(one) for n, one in zip(list(asked), judged, strict=True)}
+    return [found[n] for n in range(len(tuned))]
+
+
+def _climb(tuned, course, baseline, fits, effort):
+    """The combination of one labelled set: yields each `Attempt`, is sent its `Tuned`, yields the last."""
+    plain, *others = tuned
+    judged = [t for t in others if all(one.judged_by_validation for one in t.arm.techniques)]
+    singles = sorted((t for t in judged if len(t.arm.techniques) == 1), key=lambda t: t.score)
+    best = min([plain, *judged], key=lambda t: t.score)
+    seed, tries = course.sets[plain.place].seed, effort.tries
     for move in moves(singles, plain, best, effort):
         if tries == 0:
             break
@@ -118,24 +129,19 @@ def combine(
             continue
         if move.add:
             techniques = (*best.arm.techniques, move.technique)
-            settings = settings_with(best.hyper, move.single, protocol.seed, effort.trials)
+            settings = settings_with(best.hyper, move.single, seed, effort.trials)
         else:
             techniques = tuple(t for t in best.arm.techniques if t != move.technique)
-            settings = settings_without(best.hyper, move.single, plain, protocol.seed, effort.trials)
-        if not go_together(techniques, baseline, pool):
+            settings = settings_without(best.hyper, move.single, plain, seed, effort.trials)
+        if not fits(techniques):
             continue
         tries -= 1
-        found = attempt(techniques, settings, best)
-        better = beats(found, best)
-        tell(
-            f'{"with" if move.add else "without"} {move.technique.label}: '
-            f'{outcome(found, best)}{"" if better else ", not taken"}'
-        )
-        if better:
-            best, combined = found, True
-    if not combined:
-        return best
-    return best._replace(trials=sum(t.trials for t in spent), member_steps=sum(t.member_steps for t in spent))
+        arm = arm_of(techniques, baseline)
+        steps = float(arm.stretch * course.protocol.steps)
+        found = yield Attempt(arm, tuple(hyper.with_numbers(steps=steps) for hyper in settings), best)
+        if beats(found, best):
+            best = found
+    yield best
 
 
 def undone(technique: Technique, techniques: Sequence[Technique], baseline: Baseline) -> bool:
@@ -197,31 +203,6 @@ def beats(found: search.Tuned, best: search.Tuned) -> bool:
     return len(found.fold_scores) == len(best.fold_scores) and found.score < best.score
 
 
-def outcome(found: search.Tuned, best: search.Tuned) -> str:
-    """What became of a try, in words."""
-    folds = len(found.fold_scores)
-    if folds < len(best.fold_scores):
-        return f'behind after {folds} folds'
-    return f'validation error {percent(best)} → {percent(found)}'
-
-
-def percent(tuned: search.Tuned) -> str:
-    """The validation error, as text."""
-    return f'{100 * tuned.error:.1f} %'
-
-
-def textbook_settings(
-    techniques: Sequence[Technique], baseline: Baseline, protocol: Protocol, count: int
-) -> list[base.Hyper]:
-    """The middle of every range first, then quasi-random settings in them."""
-    space = dict(arm_of(techniques, baseline).space)
-    space |= {name: baselines.TEXTBOOK_SPACE[name] for name in space if name in baselines.TEXTBOOK_SPACE}
-    fixed = dict.fromkeys(CHEAP, 0.0)
-    middle = {name: float(r.at(0.5)) if isinstance(r, spaces.Range) else r for name, r in space.items()}
-    drawn = spaces.trials(space, count - 1, seed=protocol.seed)
-    return [base.Hyper.of(**fixed | values) for values in [middle, *drawn]]
-
-
 def settings_with(incumbent: base.Hyper, candidate: search.Tuned, seed: int, count: int) -> list[base.Hyper]:
     """Settings that join a combination and a candidate.
 
@@ -229,11 +210,7 @@ def settings_with(incumbent: base.Hyper, candidate: search.Tuned, seed: int, cou
     have another size), then settings around them.
     """
     own = {name: v for name, v in candidate.hyper.numbers().items() if name in candidate.arm.space}
-    present = incumbent.numbers()
-    absent = {name: 0.0 for name in CHEAP if name not in present}
-    both = incumbent.with_numbers(
-        **absent | {name: value for name, value in own.items() if name != 'learning_rate'}
-    )
+    both = incumbent.with_numbers(**{name: value for name, value in own.items() if name != 'learning_rate'})
     ranges = {name: r for name, r in candidate.arm.space.items() if name != 'learning_rate'}
     drawn = spaces.trials(_near(incumbent) | ranges, max(1, count), seed=seed)
     drawn = [both.with_numbers(**values) for values in drawn]

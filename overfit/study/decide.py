@@ -1,68 +1,107 @@
-"""Decides which setting every arm gets and which techniques are combined, on validation examples only.
+"""Decides, on validation examples only, which setting every arm gets and which techniques are combined.
 
-Nothing here takes a test set, nor what was measured on one.
+Nothing here takes a test label, nor what was measured with one: the inputs of the test set are all that a
+`Course` has of it, and its predictions are what leaves this module.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from overfit import base
-from overfit.study import combine, search, techniques
+import numpy as np
+
+from overfit.study import combine as combine_lib
+from overfit.study import procedures, search, techniques
 from overfit.study.arms import Arm, arm_of
+from overfit.study.course import Course
+from overfit.study.procedures import Outcome
 from overfit.study.progress import Progress
 from overfit.study.requests import Design
+from overfit.train.engine import population
+
+BEST = 3  # arms that are measured with fewer labels too, to say how few would do
 
 
-class Decided(NamedTuple):
-    """What was chosen.
+class Compared(NamedTuple):
+    """What the procedures that are compared did.
 
     Attributes:
-        tuned: the baseline with its setting, then every arm with its own.
-        squeezed: the combination, with the techniques that validation cannot judge.
+        tuned: of every labelled set on which all arms were tuned, the baseline's and the arms' settings.
+        outcomes: of every arm, the baseline first, one a measured labelled set.
+        controls: likewise of the baseline, tuned again.
+        sizes: of the baseline, by number of labelled examples.
+        fewer: of the arms that validation likes best, by label and number of labelled examples.
     """
 
-    tuned: tuple[search.Tuned, ...]
-    squeezed: search.Tuned
+    tuned: tuple[tuple[search.Tuned, ...], ...]
+    outcomes: tuple[tuple[Outcome, ...], ...]
+    controls: tuple[tuple[Outcome, ...], ...]
+    sizes: Mapping[int, tuple[Outcome, ...]]
+    fewer: Mapping[str, Mapping[int, tuple[Outcome, ...]]]
 
 
-def decide(
-    pool: base.Examples,
-    design: Design,
-    progress: Progress,
-) -> Decided:
-    """Tunes every arm, then combines techniques.
+class Combined(NamedTuple):
+    """What the combination came to.
+
+    Attributes:
+        outcomes: one a measured labelled set.
+        final: the combination that is handed over.
+        nets: its nets, trained on the final labelled set.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    final: search.Tuned
+    nets: tuple[population.Trained, ...]
+
+
+def compare(course: Course, design: Design, progress: Progress) -> Compared:
+    """Runs every procedure on every labelled set, and the baseline's on labelled sets of other sizes.
 
     Args:
-        pool: labelled examples.
+        course: the labelled sets of the design.
+        design: what is compared, and how.
+        progress: told of all phases.
+    """
+    plan, places = design.plan, design.places
+
+    def tell(arm: Arm, tuned: Sequence[search.Tuned]) -> None:
+        progress.say(f'{arm.label}: validation error {100 * np.mean([t.error for t in tuned]):.1f} %')
+
+    with progress.phase('tuning', plan.member_steps['tuning'], trains=True) as course.progress:
+        tuned = search.search(course, design.arms, places.tuned, tell=tell)
+        flat = [one for of_arm in tuned for one in of_arm[: len(places.measured)]]
+        outcomes = _regrouped(procedures.outcomes(course, flat), len(places.measured))
+    with progress.phase('checking', plan.member_steps['checking'], trains=True) as course.progress:
+        controls = tuple(_run(course, design.arms[0], again) for again in places.controls)
+        sizes = {
+            size: _run(course, design.arms[0], at, longer=max(1.0, size / plan.protocol.train_size))
+            for size, at in places.sizes.items()
+        }
+        fewer = {
+            arm.label: {size: _run(course, arm, places.sizes[size]) for size in plan.fewer}
+            for arm in (_liked(tuned) if plan.fewer else ())
+        }
+    return Compared(tuple(zip(*tuned, strict=True)), outcomes, controls, sizes, fewer)
+
+
+def combine(course: Course, compared: Compared, design: Design, progress: Progress) -> Combined:
+    """Combines techniques on every labelled set, and trains the model that is handed over.
+
+    Args:
+        course: the labelled sets of the design.
+        compared: what the arms did on validation examples.
         design: what is compared, and how.
         progress: told of both phases.
-
-    Returns:
-        The settings and the combination.
     """
-    plan, protocol = design.plan, design.plan.protocol
-    with progress.phase('tuning', plan.member_steps['tuning'], trains=True) as advance:
-        tuned = search.search(
-            design.arms,
-            pool,
-            design.labelled,
-            protocol,
-            progress=advance,
-            tell=lambda one: progress.say(f'{one.arm.label}: validation error {combine.percent(one)}'),
-        )
-    with progress.phase('combining', plan.member_steps['combining'], trains=True) as advance:
-        combined = combine.combine(
-            tuned,
-            design.baseline,
-            design.textbook,
-            pool,
-            design.labelled,
-            protocol,
-            combine.Effort(plan.level.tries, plan.level.try_trials),
-            progress=advance,
-            tell=progress.say,
-        )
-    return Decided(tuple(tuned), finish(combined, plan.level.nets, design))
+    plan, places = design.plan, design.places
+    effort = combine_lib.Effort(plan.level.tries, plan.level.try_trials)
+    with progress.phase('combining', plan.member_steps['combining'], trains=True) as course.progress:
+        combined = combine_lib.combine(course, compared.tuned, design.baseline, effort, tell=progress.say)
+        finished = [finish(one, plan.level.nets, design) for one in combined]
+    with progress.phase('final', plan.member_steps['final'], trains=True) as course.progress:
+        outcomes = procedures.outcomes(course, finished[: len(places.measured)])
+        final = finished[places.tuned.index(places.final)]
+        nets = course.nets(run for nets in procedures.models_of(final, course)[:1] for run in nets)
+    return Combined(tuple(outcomes), final, tuple(nets))
 
 
 def finish(combined: search.Tuned, nets: int, design: Design) -> search.Tuned:
@@ -88,3 +127,20 @@ def last_techniques(arms: Sequence[Arm], nets: int) -> list[techniques.Technique
     refits = [technique for technique in compared if technique.refit]
     several = [technique for technique in compared if technique.nets > 1]
     return refits[:1] + ([techniques.ensemble(nets)] if several and nets > 1 else [])
+
+
+def _run(course, arm, places, longer=1.0):
+    [tuned] = search.search(course, [arm], places, longer=longer)
+    return tuple(procedures.outcomes(course, tuned))
+
+
+def _regrouped(flat, count):
+    return tuple(tuple(flat[begin : begin + count]) for begin in range(0, len(flat), count))
+
+
+def _liked(tuned):
+    """The arms of the lowest mean validation error, as far as validation can judge them."""
+    plain, *others = tuned
+    judged = [t for t in others if all(one.judged_by_validation for one in t[0].arm.techniques)]
+    order = sorted(judged, key=lambda of_arm: np.mean([one.score for one in of_arm]))
+    return [of_arm[0].arm for of_arm in order[:BEST]]

@@ -1,4 +1,4 @@
-"""Turns measurements into the rows of the results."""
+"""Turns tables of mistakes into the numbers of the results, and these into rows."""
 
 import functools
 from collections.abc import Mapping, Sequence
@@ -9,72 +9,172 @@ import numpy as np
 from overfit import base
 from overfit.nn import describe as describe_lib
 from overfit.study import size_curve, stats
-from overfit.study.results import Difference, LabelsWorth, Row
+from overfit.study.results import Difference, Interval, LabelsWorth, Row
+from overfit.study.tables import Tables
+
+MARGIN = 0.1  # of the baseline's error: differences within it do not matter
 
 
-class Ledger(NamedTuple):
-    """What every arm is compared with.
-
-    An arm comes as two values: `tuned`, what the search found (`arm` with its `label` and `recipe`, `hyper`,
-    `trials`, `member_steps`, `diverged`), and `measured`, what its nets did on the fresh replicates (`wrong`
-    `[R, N]` bool, `member_steps`, `diverged`).
+class Figures(NamedTuple):
+    """All that the tables of a study say.
 
     Attributes:
-        curve: the baseline's `[R, N]` mistakes at each number of labelled examples.
-        train_size: the number of labelled examples at which arms are compared.
-        baseline: `[R, N]` mistakes of the baseline there.
-        shape: of one input.
+        errors: test error of the baseline, then of each arm.
+        differences: of each arm from the baseline, simultaneous over arms and controls.
+        worths: of each arm, in labels.
+        near_best: whether an arm cannot be told from the best one.
+        controls: error of each control, and its difference from the baseline.
+        sizes: the baseline's error by number of labels.
+        margin: percentage points that do not matter.
+        detectable: percentage points; `None` without an arm.
+        squeezed: error of the squeezed model, its difference from the baseline, and its worth.
+        references: error of each reference, and by how much the squeezed model's is larger, by name.
     """
 
-    curve: Mapping[int, np.ndarray]
-    train_size: int
-    baseline: np.ndarray
-    shape: tuple[int, ...]
+    errors: tuple[Interval, ...]
+    differences: tuple[Difference, ...]
+    worths: tuple[LabelsWorth, ...]
+    near_best: tuple[bool, ...]
+    controls: tuple[tuple[Interval, Difference], ...]
+    sizes: Mapping[int, Interval]
+    margin: float
+    detectable: float | None
+    squeezed: tuple[Interval, Difference, LabelsWorth] | None
+    references: Mapping[str, tuple[Interval, Difference | None]]
 
-    def rows(self, tuned: Sequence[Any], measured: Sequence[Any]) -> tuple[Row, ...]:
-        """Returns rows of arms that are compared with each other: p-values are corrected over them (Holm)."""
-        rows = [self.row(t, m) for t, m in zip(tuned, measured, strict=True)]
-        adjusted = stats.holm([row.difference.p for row in rows])
-        return tuple(judge(row, float(p)) for row, p in zip(rows, adjusted, strict=True))
 
-    def plain(self, tuned: Any, measured: Any) -> Row:
-        """Returns the baseline's row: what was trained and how it did, compared with nothing."""
-        return Row(
-            technique=tuned.arm.label,
-            recipe=describe(tuned.arm.recipe, self.shape),
-            hyper={name: float(number) for name, number in tuned.hyper.numbers().items()},
-            trials=tuned.trials,
-            member_steps=tuned.member_steps + measured.member_steps,
-            test_error=stats.interval(measured.wrong),
-            diverged=measured.diverged,
-            diverged_in_search=tuned.diverged,
+class Facts(NamedTuple):
+    """What is known of an arm beside its mistakes.
+
+    Attributes:
+        label: its name in the table.
+        recipe: what was trained, in one line.
+        hyper: the setting, by name of the number.
+        trials: settings tried on a labelled set.
+        member_steps: training steps in all.
+        diverged: nets that predict and diverged.
+        diverged_in_search: others that did.
+        cost: of training its model, as a multiple of the baseline's.
+    """
+
+    label: str
+    recipe: str
+    hyper: Mapping[str, float]
+    trials: int
+    member_steps: int
+    diverged: int
+    diverged_in_search: int
+    cost: float
+
+
+def figures(tables: Tables) -> Figures:
+    """Makes every number of the ledger of tables of mistakes; `tables.read` has those of an earlier study.
+
+    Args:
+        tables: what was measured.
+    """
+    baseline, columns = tables.baseline, tables.columns
+    arms = list(tables.arms.values())[1:]
+    compared = [*arms, *tables.controls.values()]
+    differences = stats.compare(np.stack(compared), baseline, columns) if compared else []
+    errors = [stats.interval(table, columns) for table in (baseline, *compared)]
+    squeezed = None
+    if tables.squeezed is not None:
+        squeezed = (
+            stats.interval(tables.squeezed, columns),
+            stats.difference(tables.squeezed, baseline, columns),
+            worth(tables, tables.squeezed),
         )
+    references = {}
+    for name, table in tables.references.items():
+        # A reference may have been measured on fewer labelled sets.
+        shared = ~np.isnan(table).all(1)
+        against = None
+        if tables.squeezed is not None:
+            against = stats.difference(tables.squeezed[shared], table[shared], columns)
+        references[name] = (stats.interval(table[shared], columns), against)
+    curve = dict(sorted((tables.sizes | {tables.train_size: baseline}).items()))
+    return Figures(
+        tuple(errors[: 1 + len(arms)]),
+        tuple(differences[: len(arms)]),
+        tuple(worth(tables, table, label) for label, table in list(tables.arms.items())[1:]),
+        tuple(bool(one) for one in stats.near_best(np.stack(arms), columns)) if arms else (),
+        tuple(zip(errors[1 + len(arms) :], differences[len(arms) :], strict=True)),
+        {size: stats.interval(table, columns) for size, table in curve.items()},
+        MARGIN * errors[0].mean,
+        stats.detectable(differences[: len(arms)]) if arms else None,
+        squeezed,
+        references,
+    )
 
-    def row(self, tuned: Any, measured: Any) -> Row:
-        """Returns a row compared with the baseline; its p-value stands alone."""
-        difference = stats.paired_difference(measured.wrong, self.baseline)
-        row = self.plain(tuned, measured)._replace(
-            difference=Difference(*difference, p_adjusted=difference.p),
-            labels_worth=self._worth(measured.wrong),
+
+def worth(tables: Tables, table: np.ndarray, label: str | None = None) -> LabelsWorth:
+    """What an arm is worth in labels, read off the baseline's error by number of labels.
+
+    Args:
+        tables: what was measured.
+        table: `[J, N]`, the arm's mistakes.
+        label: of the arm, where it may have been measured with fewer labels.
+    """
+    curve = dict(sorted((tables.sizes | {tables.train_size: tables.baseline}).items()))
+    if len(curve) < 2:
+        return LabelsWorth(None, None, None, False)  # a curve of one point tells nothing
+    sizes, stacked = list(curve), np.stack(list(curve.values()))
+    found = size_curve.labels_worth(stacked, sizes, tables.train_size, table, tables.columns)
+    if np.array_equal(table, tables.baseline, equal_nan=True):
+        # No difference seen is no certainty that there is none.
+        found = found._replace(low=1 / found.largest, high=found.largest)
+    if label in tables.fewer:
+        own = dict(sorted((tables.fewer[label] | {tables.train_size: table}).items()))
+        found = found._replace(
+            enough=size_curve.enough(
+                stacked, sizes, tables.train_size, np.stack(list(own.values())), list(own)
+            )
         )
-        return judge(row, difference.p)
-
-    def _worth(self, wrong):
-        sizes = sorted(self.curve)
-        if len(sizes) < 2:
-            return LabelsWorth(None, None, None, False)  # a curve of one point tells nothing
-        curve = np.stack([self.curve[size] for size in sizes])
-        worth = size_curve.labels_worth(curve, sizes, self.train_size, wrong)
-        if (wrong == self.baseline).all():
-            # No difference seen is no certainty that there is none.
-            worth = worth._replace(low=1 / worth.largest, high=worth.largest)
-        return worth
+    return found
 
 
-def judge(row: Row, p_adjusted: float) -> Row:
-    """Returns the row with a corrected p-value and the verdict that follows from it."""
-    difference = row.difference._replace(p_adjusted=p_adjusted)
-    return row._replace(difference=difference, verdict=stats.verdict(difference, p_adjusted))
+def plain(facts: Facts, error: Interval) -> Row:
+    """The row of what is compared with nothing."""
+    return Row(
+        technique=facts.label,
+        recipe=facts.recipe,
+        hyper=facts.hyper,
+        trials=facts.trials,
+        member_steps=facts.member_steps,
+        test_error=error,
+        diverged=facts.diverged,
+        diverged_in_search=facts.diverged_in_search,
+        cost=facts.cost,
+    )
+
+
+def row(
+    facts: Facts,
+    error: Interval,
+    difference: Difference,
+    margin: float,
+    *,
+    labels: LabelsWorth | None = None,
+    near_best: bool = False,
+) -> Row:
+    """The row of an arm that is compared with the baseline."""
+    return plain(facts, error)._replace(
+        difference=difference,
+        labels_worth=labels,
+        verdict=stats.verdict(difference, margin),
+        near_best=near_best,
+    )
+
+
+def setting(numbers: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The median of each number over the labelled sets on which it was chosen.
+
+    >>> setting([{'l2': 1.0}, {'l2': 4.0}, {'l2': 2.0}])
+    {'l2': 2.0}
+    """
+    names = dict.fromkeys(name for one in numbers for name in one)
+    return {name: float(np.median([one[name] for one in numbers if name in one])) for name in names}
 
 
 def describe(recipe: base.Recipe, shape: tuple[int, ...]) -> str:

@@ -4,51 +4,62 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from scipy import special
 
 from overfit import base
 from overfit.study import costs as costs_lib
-from overfit.study import race
+from overfit.study import race, references
 from overfit.study.arms import Arm
 from overfit.study.protocol import Protocol
 from overfit.train.engine import population
 
-REFERENCE, MOST_REFERENCES = 0.4, 30.0  # seconds a replicate of 200 examples of 64 numbers; in all
+GUESSED_ERROR = 0.1
+# Parts of the variance of a difference, as shares of that of a single mistake.
+OF_SETS, OF_EXAMPLES, OF_BOTH = 8e-4, 8e-3, 0.3
 COMPILE_REST = 8.0  # seconds, of all that is no training
+SHARE_OF_REFERENCES = 0.2  # of the rest of the study: references take no longer
+LEAST_REFERENCES = 30.0  # seconds that they may take in any case
 
 
 class Level(NamedTuple):
     """One rung of effort.
 
     Attributes:
-        trials: settings an arm.
+        trials: settings an arm on a labelled set.
         folds: at most so many of the folds that `validation` makes.
-        replicates: fresh paired replicates.
+        sets: labelled sets.
         epochs: passes over the labelled examples.
         tries: techniques tried in the combination.
         try_trials: settings a try.
         nets: in the final average.
+        controls: how often the baseline is tuned again.
     """
 
     trials: int
     folds: int
-    replicates: int
+    sets: int
     epochs: int
     tries: int
     try_trials: int
     nets: int
+    controls: int
 
 
+# Ten labelled sets of four settings on two or three folds each: measured on digits@200 with seven arms, a
+# difference then has a standard error of 0.23 points. As many nets spent on eight settings and five folds of
+# three labelled sets have 0.30, on eight settings and one fold of ten labelled sets 0.41; more than four
+# settings lower no arm's error by as much as 0.1 points.
 LEVELS = (
-    Level(2, 2, 5, 25, 1, 1, 1),
-    Level(3, 2, 8, 40, 1, 2, 2),
-    Level(4, 3, 10, 60, 2, 2, 2),
-    Level(6, 4, 15, 70, 3, 2, 2),
-    Level(8, 5, 20, 80, 4, 2, 3),
-    Level(10, 5, 20, 125, 5, 3, 4),
-    Level(12, 5, 20, 150, 6, 3, 5),
-    Level(16, 5, 20, 200, 8, 4, 5),
-    Level(16, 5, 30, 250, 10, 5, 8),
-    Level(24, 5, 30, 300, 12, 6, 10),
+    Level(2, 1, 5, 25, 0, 1, 1, 1),
+    Level(3, 2, 5, 40, 1, 1, 2, 1),
+    Level(3, 2, 5, 60, 1, 2, 2, 2),
+    Level(4, 2, 5, 70, 2, 2, 2, 3),
+    Level(4, 2, 10, 80, 2, 2, 3, 3),
+    Level(4, 3, 10, 100, 3, 2, 4, 3),
+    Level(4, 3, 15, 125, 4, 2, 5, 3),
+    Level(6, 3, 15, 150, 5, 3, 5, 3),
+    Level(6, 3, 20, 200, 6, 3, 8, 3),
+    Level(8, 5, 20, 300, 8, 4, 10, 3),
 )
 STANDARD = LEVELS[4]
 STANDARD_MINUTES = 7.0
@@ -61,83 +72,100 @@ class Plan(NamedTuple):
     Attributes:
         protocol: of search and measurement.
         level: the rung.
-        sizes: labelled examples at which the baseline's data-size curve is measured.
+        sizes: labelled examples at which the baseline is tuned, the arms' own number among them.
+        fewer: those of them at which the best arms are tuned too, where none is larger than the arms' own.
         member_steps: planned training steps of each phase.
         seconds: estimated seconds of each phase, in the order in which they run, compile time included.
         nets: in all.
         programs: compiled programs of training.
         megabytes: estimated peak memory.
-        reference_replicates: on which scikit-learn's references are measured; 0: they would take too long.
+        references: names of the references that are affordable.
+        reference_sets: labelled sets on which they are measured.
+        detectable: about the smallest difference that is found four times in five, percentage points, where
+            the baseline errs on `GUESSED_ERROR` of the examples.
         cut: sentences that say what is less than the standard.
     """
 
     protocol: Protocol
     level: Level
     sizes: tuple[int, ...]
+    fewer: tuple[int, ...]
     member_steps: dict[str, int]
     seconds: dict[str, float]
     nets: int
     programs: int
     megabytes: float
-    reference_replicates: int
+    references: tuple[str, ...]
+    reference_sets: int
+    detectable: float
     cut: tuple[str, ...]
 
 
+class Task(NamedTuple):
+    """What a plan is for.
+
+    Attributes:
+        pool: labelled examples.
+        arms: what is compared, the baseline first.
+        textbook: the arm of all techniques that a textbook would combine: what a combination may cost.
+        train_size: labelled examples of a labelled set.
+        tests: test examples.
+        cross_fitted: whether the pool tests itself, so that there are no larger labelled sets.
+        validation: fraction held out.
+    """
+
+    pool: base.Examples
+    arms: Sequence[Arm]
+    textbook: Arm
+    train_size: int
+    tests: int
+    cross_fitted: bool
+    validation: float
+
+
 def make(
-    pool: base.Examples,
-    arms: Sequence[Arm],
-    textbook: Arm,
-    *,
-    train_size: int,
-    validation: float,
-    minutes: float | None,
-    seed: int,
-    trials: int | None = None,
-    replicates: int | None = None,
+    task: Task, *, minutes: float | None, trials: int | None = None, labelled_sets: int | None = None
 ) -> Plan:
     """Chooses the most generous level whose estimate fits the budget.
 
     The choice hangs on sizes alone, never on a clock, so the same command runs the same study again.
 
     Args:
-        pool: labelled examples.
-        arms: what is compared, the baseline first.
-        textbook: the arm of all techniques that a textbook would combine: what a combination may cost.
-        train_size: labelled examples of a replicate.
-        validation: fraction held out.
+        task: what the plan is for.
         minutes: for everything; `None`: the standard effort, or what `STANDARD_MINUTES` pay for.
-        seed: of the study.
         trials: settings an arm, where the user fixes it.
-        replicates: likewise.
+        labelled_sets: likewise.
 
     Returns:
         The plan; the lowest level where none fits.
     """
     levels = LEVELS if minutes else LEVELS[: LEVELS.index(STANDARD) + 1]
     levels = [
-        level._replace(trials=trials or level.trials, replicates=replicates or level.replicates)
-        for level in levels
+        level._replace(trials=trials or level.trials, sets=labelled_sets or level.sets) for level in levels
     ]
-    costs = costs_lib.estimate(arms, textbook, pool)
-    plans = [_at(level, pool, arms, textbook, costs, train_size, validation, seed) for level in levels]
+    costs = costs_lib.estimate(task.arms, task.textbook, task.pool)
+    plans = [_at(level, task, costs) for level in levels]
     allowed = minutes or STANDARD_MINUTES
     fitting = [p for p in plans if sum(p.seconds.values()) <= 60 * allowed]
     chosen = fitting[-1] if fitting else plans[0]
     cut = []
-    asked = {'trials': trials, 'replicates': replicates}
+    asked = {'trials': trials, 'sets': labelled_sets}
     for field, what in (
-        ('trials', 'trials an arm'),
-        ('folds', 'folds a trial'),
-        ('replicates', 'fresh replicates'),
+        ('trials', 'settings an arm'),
+        ('folds', 'folds a setting'),
+        ('sets', 'labelled sets'),
         ('epochs', 'epochs'),
         ('tries', 'techniques tried in the combination'),
         ('nets', 'nets in the final average'),
+        ('controls', 'controls'),
     ):
         have, usual = getattr(chosen.level, field), getattr(STANDARD, field)
         if have < usual and not asked.get(field):
             cut.append(f'{what}: {have} instead of {usual}')
-    if not chosen.reference_replicates:
-        cut.append("no references: scikit-learn's cross-validated SVM would take too long at this size")
+    known = references.names(task.pool.kind, task.pool.x.shape[1:])
+    missing = [name for name in known if name not in chosen.references]
+    if missing:
+        cut.append(f'references that would take too long at this size: {", ".join(missing)}')
     if not fitting:
         needed = sum(chosen.seconds.values()) / 60
         cut.append(f'even so about {needed:.1f} min are needed, more than the {allowed:g} allowed')
@@ -153,105 +181,140 @@ class Work(NamedTuple):
         seconds: for that many steps of each, without compiling.
     """
 
-    nets: int
+    nets: float
     lengths: float
     seconds: float
 
 
-def _at(level, pool, arms, textbook, costs, train_size, validation, seed):
+def _at(level, task, costs):
     """The plan of one level."""
-    sizes = _sizes(pool, train_size)
-    protocol = _protocol(
-        level, arms[0].recipe.batch_size, len(pool.classes), train_size, validation, sizes, seed
-    )
-    work = _work(level, protocol, arms, textbook, costs, sizes)
+    sizes = _sizes(task)
+    fewer = sizes[:-1] if sizes[-1] == task.train_size else ()
+    protocol = _protocol(level, task, sizes)
+    work = _work(level, protocol, task, costs, sizes, fewer)
     seconds = {phase: w.seconds for phase, w in work.items()}
     seconds['tuning'] += costs.compiling
-    # Every second try of a combination needs another program.
-    seconds['combining'] += (1 + level.tries / 2) * costs.compiling_textbook
-    values = np.prod(pool.x.shape[1:])
-    one = REFERENCE * max(0.5, train_size / 200) ** 2 * np.sqrt(values / 64)
-    affordable = int(max(MOST_REFERENCES, 0.1 * sum(seconds.values())) / one)
-    compared = min(protocol.replicates, affordable)
-    compared = compared if compared > 1 else 0
-    seconds['references'] = COMPILE_REST + compared * one
+    # Labelled sets seldom agree on what to try: each try needs about three programs.
+    seconds['combining'] += 3 * level.tries * costs.compiling_textbook
+    affordable, count = _references(task, level.sets, sum(seconds.values()))
+    estimates = references.seconds(task.pool.kind, task.pool.x.shape[1:], task.train_size)
+    seconds['references'] = COMPILE_REST + count * sum(estimates[name] for name in affordable)
     return Plan(
         protocol,
         level,
         sizes,
+        fewer,
         {phase: round(w.lengths * protocol.steps) for phase, w in work.items()},
         seconds,
-        sum(w.nets for w in work.values()),
+        round(sum(w.nets for w in work.values())),
         costs.programs,
         costs.megabytes,
-        compared,
+        affordable,
+        count,
+        detectable(level.sets, task.tests, len(task.arms) - 1),
         (),
     )
 
 
-def _sizes(pool, train_size):
+def _references(task, count, others):
+    """Names of the references that fit into their share of the time, the cheap ones first, and their sets."""
+    estimates = references.seconds(task.pool.kind, task.pool.x.shape[1:], task.train_size)
+    allowed = max(LEAST_REFERENCES, SHARE_OF_REFERENCES * others)
+    chosen = set()
+    for name in sorted(estimates, key=estimates.get):
+        if count * sum(estimates[one] for one in (*chosen, name)) <= allowed:
+            chosen.add(name)
+    return tuple(name for name in estimates if name in chosen), count
+
+
+def detectable(labelled_sets: int, tests: int, comparisons: int) -> float:
+    """About the smallest difference that simultaneous intervals find four times in five.
+
+    `(t + 0.84) sqrt(p (1 - p) (a / J + b / N + c / (J N)))` with the parts of the variance that were measured
+    on digits@200 and USPS@100, as shares of `p (1 - p)`, and t at `0.025 / comparisons` with twice J - 1
+    degrees of freedom (the arms lend each other theirs).
+
+    Args:
+        labelled_sets: J.
+        tests: N, test examples.
+        comparisons: arms.
+
+    Returns:
+        Percentage points, where the baseline errs on `GUESSED_ERROR` of the examples.
+
+    >>> round(detectable(10, 797, 38), 1), round(detectable(10, 90, 38), 1)
+    (1.2, 2.1)
+    """
+    spread = GUESSED_ERROR * (1 - GUESSED_ERROR)
+    variance = spread * (OF_SETS / labelled_sets + OF_EXAMPLES / tests + OF_BOTH / (labelled_sets * tests))
+    quantile = special.stdtrit(2 * (labelled_sets - 1), 1 - 0.025 / max(1, comparisons))
+    return float(100 * (quantile + special.ndtri(0.8)) * np.sqrt(variance))
+
+
+def _sizes(task):
     """Labelled examples at which the baseline's curve is measured: a quarter to four times `train_size`."""
-    smallest = max(2 * len(pool.classes), train_size // 4)
-    sizes = {max(smallest, int(train_size * f)) for f in (0.25, 0.5, 1, 2, 4)} | {train_size}
-    return tuple(sorted(s for s in sizes if s <= min(len(pool.y), population.MOST_EXAMPLES)))
+    least = 2 * len(task.pool.classes) / task.validation  # every class in every fold
+    most = task.train_size if task.cross_fitted else min(len(task.pool.y), population.MOST_EXAMPLES)
+    sizes = {int(task.train_size * f) for f in (0.25, 0.5, 1, 2, 4)}
+    return tuple(sorted({s for s in sizes if min(least, task.train_size) <= s <= most} | {task.train_size}))
 
 
-def _protocol(level, batch_size, classes, train_size, validation, sizes, seed):
-    epoch = train_size / batch_size
+def _protocol(level, task, sizes):
+    epoch = task.train_size / task.arms[0].recipe.batch_size
     steps = int(np.clip(level.epochs * epoch, LEAST_STEPS, max(MOST_STEPS, 20 * epoch)))
     eval_every = max(10, steps // 20)
+    largest = max(sizes[-1], len(task.pool.y) if task.cross_fitted else 0)
     return Protocol(
-        train_size=train_size,
-        validation=validation,
-        folds=min(level.folds, round(1 / validation)),
+        train_size=task.train_size,
+        validation=task.validation,
+        folds=min(level.folds, round(1 / task.validation)),
         trials=level.trials,
-        replicates=level.replicates,
         steps=eval_every * round(steps / eval_every),
         eval_every=eval_every,
-        capacity=(sizes[-1], int(np.ceil(validation * sizes[-1])) + classes),
-        seed=seed,
+        capacity=(largest, int(np.ceil(task.validation * largest)) + len(task.pool.classes)),
     )
 
 
-def _work(level, protocol, arms, textbook, costs, sizes):
-    """What each phase trains: `search.search`, `combine.combine`, `measure.measure` and the final nets.
+def _work(level, protocol, task, costs, sizes, fewer):
+    """What each phase trains: `decide.compare` and `decide.combine`.
 
     A net that is refitted stops where validation was best, and a combination leaves out tries that are
     behind: both are counted whole.
     """
+    arms, textbook = task.arms, task.textbook
 
     def of(nets, lengths, cost):
         return Work(nets, lengths, cost * protocol.steps)
 
+    places = level.sets + task.cross_fitted
+    stretches = [arm.stretch for arm in arms]
     arm_costs = [arm.stretch * cost for arm, cost in zip(arms, costs.steps, strict=True)]
     # Arms that differ in the use of their labels only share their search.
     searched = {
-        (arm.recipe, tuple(arm.space.items()), arm.restore_best, arm.stretch): cost
-        for arm, cost in zip(arms, arm_costs, strict=True)
-    }
+        (arm.recipe, tuple(arm.space.items()), arm.restore_best, arm.stretch): number
+        for number, arm in enumerate(arms)
+    }.values()
     race_nets = race.nets(protocol.trials, protocol.folds)
-    searched_lengths = sum(stretch for *_, stretch in searched)
+    more = [(arm.nets if arm.nets > 1 else protocol.folds * arm.refit) * level.sets for arm in arms]
+    tuned = race_nets * places
     # More labels than the arms have take more steps.
     curve = [max(1.0, s / protocol.train_size) for s in sizes if s != protocol.train_size]
-    measured = sum(cost * arm.nets for cost, arm in zip(arm_costs, arms, strict=True))
-    measured += sum(curve) * arm_costs[0]
-    measured_lengths = sum(arm.stretch * arm.nets for arm in arms) + sum(curve)
-    combined, longest = costs.textbook, max(arm.stretch for arm in (*arms, textbook))
-    # The textbook's combination has two tries' settings.
-    tried = (level.tries + 2) * race.nets(level.try_trials, protocol.folds)
-    averaged = level.nets if any(arm.nets > 1 for arm in arms) else 1
-    final = averaged * (protocol.replicates + 1)
+    checks = level.controls + sum(curve) + 3 * len(fewer)
+    longest = max(textbook.stretch, 1.0)
+    tried = level.tries * race.nets(level.try_trials, protocol.folds) * places
+    final = (level.nets if any(arm.nets > 1 for arm in arms) else protocol.folds) * (places + 1)
     refitted = longest / (1 - protocol.validation if any(arm.refit for arm in arms) else 1)
-    replicates = protocol.replicates
     return {
         'tuning': of(
-            len(searched) * race_nets, searched_lengths * race_nets, sum(searched.values()) * race_nets
+            len(searched) * tuned + sum(more),
+            tuned * sum(stretches[n] for n in searched) + np.dot(stretches, more),
+            tuned * sum(arm_costs[n] for n in searched) + np.dot(arm_costs, more),
         ),
-        'combining': of(tried, longest * tried, longest * combined * tried),
-        'measuring': of(
-            (sum(arm.nets for arm in arms) + len(curve)) * replicates,
-            measured_lengths * replicates,
-            measured * replicates,
+        'checking': of(
+            (level.controls + len(curve) + 3 * len(fewer)) * race_nets * level.sets,
+            checks * race_nets * level.sets,
+            checks * race_nets * level.sets * arm_costs[0],
         ),
-        'final': of(final, refitted * final, refitted * combined * final),
+        'combining': of(tried, longest * tried, longest * costs.textbook * tried),
+        'final': of(final, refitted * final, refitted * costs.textbook * final),
     }

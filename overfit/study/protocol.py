@@ -6,30 +6,26 @@ import numpy as np
 
 
 class Protocol(NamedTuple):
-    """How much is spent, the same for every arm.
+    """How much is spent, the same for every arm on every labelled set.
 
     Attributes:
-        train_size: labelled examples of a replicate.
+        train_size: labelled examples of a labelled set.
         validation: fraction of them that is held out.
-        folds: folds in use. The labelled examples are cut into `1 / validation` folds; a setting that
-            survives the first heat of the race is trained on this many.
+        folds: folds in use. A labelled set is cut into `1 / validation` folds; a setting that survives the
+            first heat of the race is trained on this many.
         trials: settings tried of an arm.
-        replicates: fresh ones, on which the chosen settings are measured.
         steps: training steps of a net.
         eval_every: steps between evaluations.
         capacity: room for (training, validation) indices, see `population.train`.
-        seed: of everything.
     """
 
     train_size: int
     validation: float
     folds: int
     trials: int
-    replicates: int
     steps: int
     eval_every: int
     capacity: tuple[int, int]
-    seed: int
 
 
 def fold_count(validation: float) -> int:
@@ -44,8 +40,8 @@ def fold_count(validation: float) -> int:
 def seed_of(*parts: int | str) -> int:
     """A 32-bit seed from whole numbers and words, the same in every process.
 
-    >>> seed_of(0, 'measure', 3)
-    3085344617
+    >>> seed_of(0, 'set', 3)
+    2407521904
     """
     numbers = [int.from_bytes(p.encode()[:8], 'little') if isinstance(p, str) else p for p in parts]
     return int(np.random.SeedSequence(numbers).generate_state(1)[0])

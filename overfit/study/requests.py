@@ -8,10 +8,11 @@ import numpy as np
 from overfit import base
 from overfit.data import splits as splits_lib
 from overfit.study import arms as arms_lib
-from overfit.study import baselines, spaces
+from overfit.study import baselines, combine, labelled_sets, spaces
 from overfit.study import plan as plan_lib
 from overfit.study import techniques as standard
 from overfit.study.arms import Arm, Baseline, Technique, arm_of
+from overfit.study.labelled_sets import LabelledSet, Places
 from overfit.study.protocol import fold_count
 from overfit.train import check
 from overfit.train.engine import population
@@ -21,14 +22,14 @@ class Request(NamedTuple):
     """What a user asks of a study.
 
     Attributes:
-        train_size: labelled examples to pretend; `None`: all of the pool.
+        train_size: labelled examples to pretend; `None`: all of the pool, or of what an outer fold leaves.
         validation: fraction of them held out, 0.1 to 0.3.
         techniques: to compare; `None`: all of `techniques.STANDARD` that apply.
         baseline: what they are added to; `None`: a plain net of two hidden layers.
         textbook: techniques from whose combination the search may start; `None`: by the kind of the data.
         minutes: for everything; `None`: the standard effort, or less where that takes long.
-        trials: settings tried of an arm; `None`: as the budget allows.
-        replicates: fresh paired replicates, 3 or more; `None`: likewise.
+        trials: settings tried of an arm on a labelled set; `None`: as the budget allows.
+        labelled_sets: 3 or more; cross-fitted, a multiple of 5; `None`: likewise.
         seed: of everything.
     """
 
@@ -39,7 +40,7 @@ class Request(NamedTuple):
     textbook: Sequence[Technique] | None = None
     minutes: float | None = None
     trials: int | None = None
-    replicates: int | None = None
+    labelled_sets: int | None = None
     seed: int = 0
 
 
@@ -48,16 +49,16 @@ class Design(NamedTuple):
 
     Attributes:
         baseline: recipe and space that techniques are added to.
-        arms: the baseline, then one a technique.
-        textbook: techniques from whose combination the search may start.
-        labelled: `[n]` indices of the labelled examples that the search and the final model use.
+        arms: the baseline, then one a technique, then the textbook's combination where there is one.
+        sets: all labelled sets.
+        places: where each of them stands.
         plan: what will run.
     """
 
     baseline: Baseline
     arms: tuple[Arm, ...]
-    textbook: tuple[Technique, ...]
-    labelled: np.ndarray
+    sets: tuple[LabelledSet, ...]
+    places: Places
     plan: plan_lib.Plan
 
 
@@ -67,10 +68,12 @@ class Study(NamedTuple):
     Attributes:
         splits: the data set.
         design: what will be compared.
+        seed: of everything.
     """
 
     splits: splits_lib.Splits
     design: Design
+    seed: int
 
 
 def prepare(splits: splits_lib.Splits, request: Request) -> Study:
@@ -88,36 +91,46 @@ def prepare(splits: splits_lib.Splits, request: Request) -> Study:
             message names the argument.
     """
     check_numbers(request)
-    pool = splits.train
-    size = len(pool.y) if request.train_size is None else request.train_size
+    pool, cross_fitted = splits.train, splits.test_mode == splits_lib.CROSS_FITTED
+    _check_sets(request.labelled_sets, cross_fitted)
+    [first, *_] = labelled_sets.draw(splits, request.train_size, labelled_sets.OUTER_FOLDS, seed=request.seed)
+    size = len(first.labelled)
     if size > population.MOST_EXAMPLES:
         raise ValueError(
-            f'train_size={size:,} is more than the {population.MOST_EXAMPLES:,} that a replicate may have: '
+            f'train_size={size:,} is more than the {population.MOST_EXAMPLES:,} that a labelled set may have: '
             'this is for small data, give a smaller one'
         )
+    check_folds(pool, first.labelled, request.validation)
     baseline = request.baseline or baselines.baseline(baselines.mlp(len(pool.classes)), pool.kind)
     spaces.check(baseline.space, baseline.label)
     known = {}  # what was checked before is not checked again
     check.recipes([(baseline.recipe, baseline.space)], pool, known=known)
     chosen = _techniques(request.techniques, baseline, pool, known)
-    arms = tuple(arm_of(one, baseline) for one in [(), *[(technique,) for technique in chosen]])
-    labelled = splits_lib.subset(pool.y, size, seed=request.seed)
-    check_folds(pool, labelled, request.validation)
+    arms = [arm_of(one, baseline) for one in [(), *[(technique,) for technique in chosen]]]
     wanted = baselines.textbook(pool.kind) if request.textbook is None else request.textbook
-    textbook = tuple(technique for technique in wanted if technique in chosen)
-    together = arm_of(textbook, baseline)
+    textbook = [technique for technique in wanted if technique in chosen]
+    together = baselines.together(textbook, baseline)
+    if len(textbook) > 1 and combine.go_together(textbook, baseline, pool):
+        arms.append(together)
     plan = plan_lib.make(
-        pool,
-        arms,
-        together,
-        train_size=size,
-        validation=request.validation,
+        plan_lib.Task(pool, arms, together, size, len(splits.test), cross_fitted, request.validation),
         minutes=request.minutes,
-        seed=request.seed,
         trials=request.trials,
-        replicates=request.replicates,
+        labelled_sets=request.labelled_sets,
     )
-    return Study(splits, Design(baseline, arms, textbook, labelled, plan))
+    others = [other for other in plan.sizes if other != size]
+    sets, places = labelled_sets.lay_out(
+        splits, request.train_size, plan.level.sets, plan.level.controls, others, seed=request.seed
+    )
+    return Study(splits, Design(baseline, tuple(arms), sets, places, plan), request.seed)
+
+
+def _check_sets(wanted, cross_fitted):
+    if wanted is not None and cross_fitted and wanted % labelled_sets.OUTER_FOLDS:
+        raise ValueError(
+            f'labelled_sets={wanted} is no multiple of {labelled_sets.OUTER_FOLDS}: cross-fitting needs as many '
+            f'a round; give {labelled_sets.OUTER_FOLDS} or {2 * labelled_sets.OUTER_FOLDS}, or leave it out'
+        )
 
 
 def check_numbers(request: Request) -> None:
@@ -129,7 +142,7 @@ def check_numbers(request: Request) -> None:
     Raises:
         ValueError: the message names the field.
     """
-    for name in ('train_size', 'trials', 'replicates', 'seed'):
+    for name in ('train_size', 'trials', 'labelled_sets', 'seed'):
         value = getattr(request, name)
         whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
         if not whole and not (value is None and name != 'seed'):
@@ -146,9 +159,9 @@ def check_numbers(request: Request) -> None:
         raise ValueError(f'minutes={request.minutes} leaves no time: give more than 0, or leave it out')
     if request.trials is not None and request.trials < 1:
         raise ValueError(f'trials={request.trials} tries nothing: give 1 or more, or leave it out')
-    if request.replicates is not None and request.replicates < 3:
+    if request.labelled_sets is not None and request.labelled_sets < 3:
         raise ValueError(
-            f'replicates={request.replicates} are too few for an interval: give 3 or more, or leave it out'
+            f'labelled_sets={request.labelled_sets} are too few for an interval: give 3 or more, or leave it out'
         )
 
 
@@ -226,16 +239,27 @@ def describe(study: Study) -> str:
     design, plan, protocol = study.design, study.design.plan, study.design.plan.protocol
     steps = sum(plan.member_steps.values())
     lines = [
-        f'{len(design.arms)} arms × {protocol.trials} trials × {protocol.folds} folds, '
-        f'then {protocol.replicates} fresh replicates; {protocol.steps} steps each',
+        f'{len(design.arms)} arms, each tuned anew on each of {plan.level.sets} labelled sets of '
+        f'{protocol.train_size:,}: {protocol.trials} settings × {protocol.folds} folds, {protocol.steps} steps each',
         f'{plan.nets:,} nets, {steps / 1e6:.1f} million training steps, {plan.programs} programs; '
         f'about {sum(plan.seconds.values()) / 60:.1f} min and {plan.megabytes / 1024:.1f} GiB',
+        _power(plan, len(study.splits.test), len(design.arms) - 1),
     ]
-    if 2 * protocol.train_size > len(study.splits.train.y):
-        lines.append(
-            'replicates share most of their labelled examples: intervals hold for other splits, initial '
-            'weights and test examples, less so for other labelled examples'
-        )
     if plan.cut:
         lines.append(f'to fit the budget: {"; ".join(plan.cut)}')
     return '\n'.join(lines)
+
+
+def _power(plan, tests, comparisons):
+    """What differences the comparison can find."""
+    least, hopeless = plan.detectable, 50 * plan_lib.GUESSED_ERROR
+    text = (
+        f'differences of about {least:.1f} points and more can be found (four times in five, where the baseline '
+        f'errs on {100 * plan_lib.GUESSED_ERROR:.0f} %)'
+    )
+    if least <= hopeless:
+        return text
+    return (
+        f'{text}: {comparisons} comparisons need more than {plan.level.sets} labelled sets and {tests:,} test '
+        'examples; name fewer techniques or give more minutes'
+    )

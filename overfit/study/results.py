@@ -12,27 +12,7 @@ from typing import Any, NamedTuple
 
 from overfit.data import kinds
 from overfit.study import records
-from overfit.study.stats import Interval
-
-
-class Difference(NamedTuple):
-    """A paired difference as `stats.Difference`, with its p-value corrected for all that was compared.
-
-    Attributes:
-        mean: error of the arm minus error of the baseline, percentage points.
-        low: lower end of the 95 % interval.
-        high: upper end.
-        n: number of paired replicates.
-        p: two-sided p-value of no difference, before correction.
-        p_adjusted: the same after correction (Holm); the squeezed model's stands alone.
-    """
-
-    mean: float
-    low: float
-    high: float
-    n: int
-    p: float
-    p_adjusted: float
+from overfit.study.stats import Difference, Interval
 
 
 class LabelsWorth(NamedTuple):
@@ -45,14 +25,17 @@ class LabelsWorth(NamedTuple):
         low: lower end.
         high: upper end.
         extrapolated: whether `factor` lies outside of the measured sizes.
-        largest: the largest factor that is told.
+        largest: the largest factor that is told: the curve is never read beyond twice its largest size.
+        enough: labels with which the arm does what the baseline does with all of them; `None`: the arm was
+            not measured with fewer.
     """
 
     factor: float | None
     low: float | None
     high: float | None
     extrapolated: bool
-    largest: float = 100.0
+    largest: float = 2.0
+    enough: int | None = None
 
 
 class Row(NamedTuple):
@@ -61,15 +44,17 @@ class Row(NamedTuple):
     Attributes:
         technique: the arm's label; labels of techniques that were combined are joined by ` + `.
         recipe: what was trained, in one line, see `overfit.study.ledger.describe`.
-        hyper: the numbers of the chosen setting, by name; those that are absent are left out.
-        trials: settings that the search tried.
-        member_steps: training steps of all nets, of the search and of the fresh replicates.
-        test_error: on the fresh replicates, percent.
+        hyper: the numbers of the setting that was chosen, by name, the median over the labelled sets.
+        trials: settings that were tried on each labelled set.
+        member_steps: training steps of all nets on all labelled sets.
+        test_error: over the labelled sets, percent.
         difference: from the tuned baseline, percentage points; `None`: compared with nothing.
         labels_worth: what the technique is worth in labels; `None`: compared with nothing.
-        verdict: `'helps'`, `'hurts'` or `'no evidence'`; `None`: compared with nothing.
-        diverged: nets of the fresh replicates whose loss became infinite.
+        verdict: one of `stats.VERDICTS`; `None`: compared with nothing.
+        diverged: nets that were measured and whose loss became infinite.
         diverged_in_search: nets of the search whose loss became infinite.
+        cost: what training the model that the arm hands over takes, as a multiple of the baseline's.
+        near_best: whether the row cannot be told from the best of the arms.
     """
 
     technique: str
@@ -83,6 +68,8 @@ class Row(NamedTuple):
     verdict: str | None = None
     diverged: int = 0
     diverged_in_search: int = 0
+    cost: float = 1.0
+    near_best: bool = False
 
 
 class DataInfo(NamedTuple):
@@ -108,7 +95,7 @@ class DataInfo(NamedTuple):
 
 
 class SizePoint(NamedTuple):
-    """The tuned baseline trained on another number of labels.
+    """The baseline, tuned anew with another number of labels.
 
     Attributes:
         size: labelled examples.
@@ -124,27 +111,37 @@ class Best(NamedTuple):
 
     Attributes:
         path: its folder, relative to that of the results; `None`: it was not saved.
-        test_error: percent of the test examples.
+        test_error: percent, of the test examples; where they were cross-fitted, the squeezed row's.
         members: nets whose probabilities it averages.
-        wrong: test examples that it gets wrong.
+        wrong: test examples that it gets wrong; `None`: it was trained on all examples, none is left to
+            test this very model.
+        low: lower end of the 95 % interval of the error.
+        high: upper end.
+        train: labelled examples that it was trained on.
     """
 
     path: str | None
     test_error: float
     members: int
-    wrong: int
+    wrong: int | None
+    low: float
+    high: float
+    train: int
 
 
 class Reference(NamedTuple):
-    """A model of another library on the same labels.
+    """A model of another library, tuned on the same labelled sets.
 
     Attributes:
         name: of the model.
-        test_error: on the fresh replicates, percent.
+        test_error: over the labelled sets, percent.
+        difference: error of the squeezed model minus error of this one, paired, on this comparison alone;
+            negative where the squeezed model is better.
     """
 
     name: str
     test_error: Interval
+    difference: Difference
 
 
 class Seconds(NamedTuple):
@@ -178,7 +175,13 @@ class Results(NamedTuple):
         size_curve: the baseline's test error by number of labels, in rising order.
         search_optimism: test error of the winners minus their validation error, percentage points; `None`:
             no arm was measured as it was searched.
-        squeezed: the chosen combination; `None`: not measured yet.
+        labelled_sets: on which every arm was tuned anew and measured.
+        test_mode: `'given'`, `'holdout'` or `'cross-fitted'`, see `overfit.data.splits.Splits`.
+        margin: differences within it do not matter: a tenth of the baseline's error, percentage points.
+        detectable: the smallest true difference that comparisons like these find four times in five,
+            percentage points; `None`: nothing was compared.
+        controls: the baseline, tuned again with other seeds and compared as if it were a technique.
+        squeezed: the combination that is chosen on each labelled set; `None`: not measured yet.
         best: the best model; `None`: not trained yet.
         references: models of other libraries; `None`: not measured yet.
     """
@@ -195,6 +198,11 @@ class Results(NamedTuple):
     arms: tuple[Row, ...]
     size_curve: tuple[SizePoint, ...]
     search_optimism: Interval | None
+    labelled_sets: int
+    test_mode: str
+    margin: float
+    detectable: float | None
+    controls: tuple[Row, ...]
     squeezed: Row | None = None
     best: Best | None = None
     references: tuple[Reference, ...] | None = None

@@ -1,41 +1,46 @@
-"""Tunes arms on validation examples only.
+"""Tunes arms on labelled sets, each anew on each of them, on validation examples only.
 
-Nothing here takes a `Holdout`: the test labels are out of reach of all that searches.
+No test label can be had here: a `Course` has the inputs of the test set alone.
 """
 
 import collections
-import functools
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from overfit import base
-from overfit.data import splits
 from overfit.study import race, spaces
 from overfit.study.arms import Arm
-from overfit.study.protocol import Protocol, fold_count, seed_of
-from overfit.train.engine import population
+from overfit.study.course import Course, Run
+from overfit.study.protocol import seed_of
+from overfit.train.engine import layout, population
 from overfit.train.engine.population import ERROR, LOSS, STEP
 from overfit.train.engine.program import score
 
+MOST_BYTES = 2**30  # of weights that are kept at a time
+
 
 class Tuned(NamedTuple):
-    """An arm with its chosen setting.
+    """An arm with the setting that was chosen on one labelled set.
 
     Attributes:
         arm: what was tuned.
+        place: number of the labelled set.
         hyper: the chosen numbers.
-        fold_scores: of the chosen setting on each fold that it was trained on, see `program.score`.
-        error: mean validation error of the setting, a fraction.
+        runs: nets of the chosen setting, one a fold.
+        fold_scores: of each of them, see `program.score`.
+        error: their mean validation error, a fraction.
         best_step: step at which the mean validation score over the folds is lowest; a refit stops there.
         trials: settings tried.
-        member_steps: steps that the search of this arm took.
+        member_steps: steps that the search took.
         diverged: nets whose loss became infinite.
     """
 
     arm: Arm
+    place: int
     hyper: base.Hyper
+    runs: tuple[Run, ...]
     fold_scores: tuple[float, ...]
     error: float
     best_step: int
@@ -49,152 +54,146 @@ class Tuned(NamedTuple):
         return float(np.mean(self.fold_scores))
 
 
+class Entry(NamedTuple):
+    """Settings of an arm that race on one labelled set.
+
+    Attributes:
+        arm: what is tuned.
+        settings: to choose from.
+        place: number of the labelled set.
+        beat: goes no further than the first heat where it is behind this there.
+    """
+
+    arm: Arm
+    settings: tuple[base.Hyper, ...]
+    place: int
+    beat: Tuned | None = None
+
+
 def search(
+    course: Course,
     arms: Sequence[Arm],
-    pool: base.Examples,
-    labelled: np.ndarray,
-    protocol: Protocol,
+    places: Sequence[int],
     *,
-    progress: Callable[[int, int], None] | None = None,
-    tell: Callable[[Tuned], None] = lambda tuned: None,
-) -> list[Tuned]:
-    """Tunes every arm with the same number of trials on the same folds.
+    longer: float = 1.0,
+    tell: Callable[[Arm, Sequence[Tuned]], None] = lambda arm, tuned: None,
+) -> list[tuple[Tuned, ...]]:
+    """Tunes every arm on every labelled set with as many settings and folds, and predicts what tests it.
+
+    Arms try the same values of the numbers that they have in common; every labelled set draws its own.
 
     Args:
-        arms: to tune; those that differ in the use of their labels only share their search.
-        pool: labelled examples.
-        labelled: `[n]` indices of the ones that a practitioner would have.
-        protocol: the budget.
-        progress: see `population.train`.
+        course: labelled sets.
+        arms: to tune.
+        places: numbers of the labelled sets.
+        longer: steps as a multiple of the protocol's.
         tell: called with every arm when it is tuned.
 
     Returns:
-        One `Tuned` an arm, in order.
+        For each arm, in order, one `Tuned` a labelled set.
     """
-    settings = []
-    for arm in arms:
-        drawn = spaces.trials(arm.space, protocol.trials, seed=protocol.seed)
-        steps = float(arm.stretch * protocol.steps)
-        settings.append([base.Hyper.of(**{'steps': steps} | values) for values in drawn])
-    return evaluate(arms, settings, pool, labelled, protocol, progress=progress, tell=tell)
+    course.expect(arms)
+    found = {}
+    for numbers in _batches(arms, course, len(places)):
+        entries = [
+            Entry(arms[number], settings(arms[number], course, place, longer), place)
+            for number in numbers
+            for place in places
+        ]
+        tuned = judge(course, entries)
+        for position, number in enumerate(numbers):
+            found[number] = tuple(tuned[position * len(places) : (position + 1) * len(places)])
+            tell(arms[number], found[number])
+    return [found[number] for number in range(len(arms))]
 
 
-def evaluate(
-    arms: Sequence[Arm],
-    settings: Sequence[Sequence[base.Hyper]],
-    pool: base.Examples,
-    labelled: np.ndarray,
-    protocol: Protocol,
-    *,
-    beat: Tuned | None = None,
-    progress: Callable[[int, int], None] | None = None,
-    tell: Callable[[Tuned], None] = lambda tuned: None,
-) -> list[Tuned]:
-    """Races given settings of each arm over the folds and keeps each arm's best.
+def settings(arm: Arm, course: Course, place: int, longer: float = 1.0) -> tuple[base.Hyper, ...]:
+    """The settings that an arm tries on a labelled set."""
+    drawn = spaces.trials(
+        arm.space, course.protocol.trials, seed=seed_of(course.sets[place].seed, 'settings')
+    )
+    steps = float(longer * arm.stretch * course.protocol.steps)
+    return tuple(base.Hyper.of(**{'steps': steps} | values) for values in drawn)
 
-    All settings are trained on the first folds; the better half of them on the others too (see `race.heat`).
-    An arm whose best setting is behind `beat` on the first folds goes no further.
+
+def judge(course: Course, entries: Sequence[Entry]) -> list[Tuned]:
+    """Lets the settings of each entry race, and keeps the best; its nets predict, then weights are dropped.
 
     Args:
-        arms: to judge.
-        settings: of each arm.
-        pool: labelled examples.
-        labelled: `[n]` indices.
-        protocol: folds, seed.
-        beat: what an arm has to be better than to be of use, judged on all folds.
-        progress: see `population.train`.
-        tell: called with every arm when it is judged.
+        course: labelled sets.
+        entries: arms with settings, each on its labelled set; all settings are trained on the first folds,
+            the better half of them on the others too (see `race.heat`).
 
     Returns:
-        One `Tuned` an arm, in order.
+        One `Tuned` an entry, in order.
     """
-    if not isinstance(pool, base.Examples):
-        raise TypeError(f'the search takes base.Examples, never a test set; got {type(pool).__name__}')
-    folds = splits.folds(pool.y[labelled], fold_count(protocol.validation), seed=protocol.seed)
-    folds = folds[: protocol.folds]
-    pairs = list(zip(arms, settings, strict=True))
-    course = race.Course(
-        pairs,
-        [(labelled[train], labelled[held]) for train, held in folds],
-        [seed_of(protocol.seed, 'search', number) for number in range(len(folds))],
-        functools.partial(
-            population.train,
-            examples=pool,
-            eval_every=protocol.eval_every,
-            capacity=protocol.capacity,
-            keep_variables=False,
-            progress=progress,
-        ),
-    )
+    folds = course.protocol.folds
+    first, going_on = race.heat(max(len(entry.settings) for entry in entries), folds)
 
-    found = {}
-    for numbers in _batches(pairs):
-        entrants = [pairs[number] for number in numbers]
-        for number, one in zip(numbers, _judge(course, entrants, len(folds), beat), strict=True):
-            found[number] = one
-            tell(one)
-    return [found[n] for n in range(len(pairs))]
+    def runs(entry, setting, numbers):
+        arm = entry.arm
+        return [Run(arm.recipe, entry.settings[setting], entry.place, n, arm.restore_best) for n in numbers]
 
-
-def _judge(course, entrants, folds, beat):
-    """Lets the settings of some arms race, and keeps the best of each arm."""
-    first, going_on = race.heat(max(len(hypers) for _, hypers in entrants), folds)
-    course.run([(arm, hyper) for arm, hypers in entrants for hyper in hypers], range(first))
-    # An arm may share its nets with one that raced before. The first heat must not see the folds that only
-    # that one's better settings were trained on, or equal arms would keep different settings.
-    kept = [_ranked(course, arm, hypers, range(first))[:going_on] for arm, hypers in entrants]
-    ahead = [
-        beat is None or _ahead(course.results(arm, hypers[best[0]], range(first)), beat)
-        for (arm, hypers), best in zip(entrants, kept, strict=True)
-    ]
-    course.run(
-        [
-            (arm, hypers[n])
-            for (arm, hypers), best, goes_on in zip(entrants, kept, ahead, strict=True)
-            if goes_on
-            for n in best
-        ],
-        range(first, folds),
-    )
+    heat = [[runs(entry, n, range(first)) for n in range(len(entry.settings))] for entry in entries]
+    course.train(run for group in heat for of_setting in group for run in of_setting)
+    kept = [_ranked(course, *one)[:going_on] for one in zip(entries, heat, strict=True)]
+    whole = [[list(of_setting) for of_setting in group] for group in heat]
+    for entry, group, best in zip(entries, whole, kept, strict=True):
+        if entry.beat is None or _ahead(course.results(group[best[0]]), entry.beat):
+            for n in best:
+                group[n] += runs(entry, n, range(first, folds))
+    course.train(run for group in whole for of_setting in group for run in of_setting)
     judged = []
-    for (arm, hypers), best in zip(entrants, kept, strict=True):
+    for entry, group, best in zip(entries, whole, kept, strict=True):
         # Settings that dropped out in the first heat count again where all the others diverged.
-        order = _ranked(course, arm, hypers, range(folds))
-        lost = {n for n in best if any(t.diverged for t in course.results(arm, hypers[n]))}
-        whole = [n for n in order if n in best and n not in lost]
-        chosen = (whole or order)[0]
-        judged.append(_tuned(arm, hypers, chosen, [course.results(arm, hyper) for hyper in hypers]))
+        order = _ranked(course, entry, group)
+        lost = {n for n in best if any(t.diverged for t in course.results(group[n]))}
+        sound = [n for n in order if n in best and n not in lost]
+        judged.append(_tuned(course, entry, group, (sound or order)[0]))
+    course.predict(run for tuned in judged for run in tuned.runs)
+    course.forget(run for group in whole for of_setting in group for run in of_setting)
     return judged
 
 
-def _ranked(course, arm, hypers, folds):
-    """Numbers of the settings, the best first, by their results on some folds."""
-    groups = [course.results(arm, hyper, folds) for hyper in hypers]
-    diverged = [any(t.diverged for t in group) for group in groups]
-    scores = [np.mean(_scores(group)) for group in groups]
-    return race.ranking(scores, [hyper.learning_rate or 0.0 for hyper in hypers], diverged)
+def _ranked(course, entry, group):
+    """Numbers of the settings, the best first."""
+    results = [course.results(of_setting) for of_setting in group]
+    diverged = [any(t.diverged for t in of_setting) for of_setting in results]
+    scores = [np.mean(_scores(of_setting)) for of_setting in results]
+    return race.ranking(scores, [hyper.learning_rate or 0.0 for hyper in entry.settings], diverged)
 
 
-def _tuned(arm, hypers, chosen, groups):
-    best = groups[chosen]
+def _tuned(course, entry, group, chosen):
+    best, results = course.results(group[chosen]), [course.results(of_setting) for of_setting in group]
     return Tuned(
-        arm,
-        hypers[chosen],
+        entry.arm,
+        entry.place,
+        entry.settings[chosen],
+        tuple(group[chosen]),
         tuple(_scores(best)),
         float(np.mean([t.error for t in best])),
-        _best_step(best, arm.restore_best),
-        len(hypers),
-        sum(t.steps for group in groups for t in group),
-        sum(t.diverged for group in groups for t in group),
+        _best_step(best, entry.arm.restore_best),
+        len(entry.settings),
+        sum(t.steps for of_setting in results for t in of_setting),
+        sum(t.diverged for of_setting in results for t in of_setting),
     )
 
 
-def _batches(pairs):
-    """Numbers of the arms that race together: the first alone, to show a result soon, then by program."""
+def _batches(arms, course, places):
+    """Numbers of the arms that race together: the first alone, to show a result soon, then by program.
+
+    No batch holds more weights than `MOST_BYTES`.
+    """
     groups = collections.defaultdict(list)
-    for number, (arm, _) in enumerate(pairs):
+    for number, arm in enumerate(arms):
         groups[number == 0, population.structure(arm.recipe)].append(number)
-    return list(groups.values())
+    batches = []
+    for (_, recipe), numbers in groups.items():
+        weights = 4 * layout.weights_of(recipe.model, layout.example_of(recipe, course.pool))
+        nets = places * race.nets(course.protocol.trials, course.protocol.folds)
+        most = max(1, int(MOST_BYTES / (weights * nets)))
+        batches += [numbers[begin : begin + most] for begin in range(0, len(numbers), most)]
+    return batches
 
 
 def _scores(trained):

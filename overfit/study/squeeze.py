@@ -1,36 +1,42 @@
 """From a data set to a ledger of what helps, and the best model: the whole study, in its order."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from overfit.data import load, splits
-from overfit.study import decide as decide_lib
+from overfit.study import costs, decide, measure, references, stats
+from overfit.study import ledger as ledger_lib
 from overfit.study import material as material_lib
-from overfit.study import measure, references, search, stats
-from overfit.study.ledger import Ledger
+from overfit.study.course import Course
+from overfit.study.ledger import Facts, Figures
 from overfit.study.material import Material
+from overfit.study.procedures import Outcome
 from overfit.study.progress import Progress
-from overfit.study.protocol import seed_of
-from overfit.study.requests import Design, Study
-from overfit.study.results import Best, DataInfo, Reference, Results, Seconds, SizePoint
+from overfit.study.requests import Study
+from overfit.study.results import Best, DataInfo, Reference, Results, Row, Seconds, SizePoint
+from overfit.study.tables import Tables
 from overfit.train import checkpoint
 from overfit.train.engine import population
 
 
-class Outcome(NamedTuple):
+class Found(NamedTuple):
     """What a study leaves.
 
     Attributes:
         results: every number.
         material: what the report shows besides.
         model: the best model, in use.
+        tables: mistakes of all that was measured.
+        probabilities: `[N, classes]` by label of the arm: what its nets say of every test example.
     """
 
     results: Results
     material: Material
     model: checkpoint.Predictor
+    tables: Tables
+    probabilities: Mapping[str, np.ndarray]
 
 
 def run(
@@ -39,8 +45,8 @@ def run(
     *,
     about: Mapping[str, Any] | None = None,
     keep: Callable[[Results], None] = lambda results: None,
-) -> Outcome:
-    """Runs a study: decides on validation examples, then measures, then trains the best model.
+) -> Found:
+    """Runs a study: compares the arms, combines techniques and trains the best model, then the references.
 
     Args:
         study: from `requests.prepare`.
@@ -48,86 +54,104 @@ def run(
         about: `command`, `versions`, `git` and `machine`, for the record.
         keep: called with partial results as soon as the arms are measured, so that they outlive a run that
             ends early.
-
-    Returns:
-        Results, report material and the model.
     """
     design, pool, holdout = study.design, study.splits.train, study.splits.test
-    decided = decide_lib.decide(pool, design, progress)
-    arms, curve = measure_arms(decided, design, study.splits, progress)
-    ledger = Ledger(curve, design.plan.protocol.train_size, arms[0].wrong, pool.x.shape[1:])
-    results = describe(study, decided, arms, ledger, progress, about or {})
+    sets = [design.sets[place] for place in design.places.measured]
+    course = Course(pool, design.sets, design.plan.protocol, holdout.x)
+
+    compared = decide.compare(course, design, progress)
+    tables = tables_of(study, compared)
+    results = describe(study, compared, tables, progress, about or {})
     keep(results)
     progress.say(first_rows(results))
-    with progress.phase('final', design.plan.member_steps['final'], trains=True) as advance:
-        [squeezed] = measure.measure(
-            [decided.squeezed], pool, holdout, design.plan.protocol, progress=advance
-        )
-        model = train_final(decided.squeezed, design, study.splits, advance)
-    probabilities = measure.average(model.recipe, model.nets, holdout.x, len(model.nets))[0]
-    wrong = holdout.wrong(probabilities.argmax(-1))
-    results = results._replace(
-        squeezed=ledger.row(decided.squeezed, squeezed),
-        best=Best(None, 100 * float(wrong.mean()), len(model.nets), int(wrong.sum())),
-    )
+
+    # What was measured goes no further: `combine` knows validation errors alone.
+    combined = decide.combine(course, compared, design, progress)
+    tables = tables._replace(squeezed=measure.mistakes(combined.outcomes, sets, holdout))
+    model = checkpoint.Predictor.of(combined.final.arm.recipe, combined.nets, pool)
+    results = with_best(study, combined, tables, model, results)
     keep(results)
-    count = design.plan.reference_replicates
-    with progress.phase('references', count, unit=' replicates') as advance:
-        compared = references.measure(pool, holdout, design.plan.protocol, replicates=count, progress=advance)
+
+    plan = design.plan
+    total = plan.reference_sets * len(plan.references)
+    with progress.phase('references', total, unit=' references') as advance:
+        found = references.measure(
+            pool,
+            holdout,
+            sets[: plan.reference_sets],
+            validation=plan.protocol.validation,
+            names=plan.references,
+            progress=advance,
+        )
+    tables = tables._replace(references={name: padded(table, len(sets)) for name, table in found.items()})
+    figures = ledger_lib.figures(tables)
     results = results._replace(
-        references=tuple(Reference(name, stats.interval(table)) for name, table in compared.items()),
+        references=tuple(Reference(name, *both) for name, both in figures.references.items()),
         seconds=Seconds(progress.elapsed, progress.compile_seconds, progress.train_seconds),
     )
+    outcomes = {arm.label: of_arm for arm, of_arm in zip(design.arms, compared.outcomes, strict=True)}
+    outcomes['squeezed'] = combined.outcomes
+    probabilities = {
+        label: measure.probabilities(of_arm, sets, len(holdout)) for label, of_arm in outcomes.items()
+    }
+    place = design.places.final
+    tested = len(design.sets[place].tested)
+    of_best = combined.outcomes[place].probabilities if tested else probabilities['squeezed']
     material = Material(
-        curves={'baseline': learning_curve(arms[0]), 'squeezed': learning_curve(squeezed)},
-        confusion=material_lib.confusion(holdout.reveal(), probabilities),
+        curves={label: learning_curve(outcomes[label]) for label in (design.arms[0].label, 'squeezed')},
+        confusion=material_lib.confusion(holdout.reveal(), of_best),
         classes=pool.classes,
-        mistakes=material_lib.mistakes(holdout, probabilities, pool.kind.show),
+        mistakes=material_lib.mistakes(holdout, of_best, pool.kind.show),
         summary=load.describe(study.splits),
         notes=study.splits.notes,
     )
-    return Outcome(results, material, model)
+    return Found(results, material, model, tables, probabilities)
 
 
-def measure_arms(
-    decided: decide_lib.Decided, design: Design, data: splits.Splits, progress: Progress
-) -> tuple[list[measure.Measured], dict[int, np.ndarray]]:
-    """Measures every arm at its setting, and the baseline at other numbers of labels.
+def tables_of(study: Study, compared: decide.Compared) -> Tables:
+    """The mistakes of what was compared."""
+    design, holdout = study.design, study.splits.test
+    sets = [design.sets[place] for place in design.places.measured]
 
-    Returns:
-        What each arm did, the baseline first; and the baseline's mistakes `[R, N]` by number of labels.
-    """
-    plan, protocol = design.plan, design.plan.protocol
-    tuned, baseline = list(decided.tuned), decided.tuned[0]
-    others = [size for size in plan.sizes if size != protocol.train_size]
-    sizes = [protocol.train_size] * len(tuned) + others
-    of_sizes = [at_size(baseline, size / protocol.train_size) for size in others]
-    with progress.phase('measuring', plan.member_steps['measuring'], trains=True) as advance:
-        measured = measure.measure(
-            [*tuned, *of_sizes], data.train, data.test, protocol, sizes=sizes, progress=advance
-        )
-    curve = {protocol.train_size: measured[0].wrong}
-    curve |= {size: one.wrong for size, one in zip(others, measured[len(tuned) :], strict=True)}
-    return measured[: len(tuned)], curve
+    def table(outcomes):
+        return measure.mistakes(outcomes, sets, holdout)
+
+    return Tables(
+        arms={arm.label: table(of_arm) for arm, of_arm in zip(design.arms, compared.outcomes, strict=True)},
+        controls={
+            f'{design.arms[0].label}, tuned again ({number})': table(of_control)
+            for number, of_control in enumerate(compared.controls, 1)
+        },
+        sizes={size: table(of_size) for size, of_size in compared.sizes.items()},
+        fewer={
+            label: {size: table(of_size) for size, of_size in by_size.items()}
+            for label, by_size in compared.fewer.items()
+        },
+        squeezed=None,
+        references={},
+        train_size=design.plan.protocol.train_size,
+        columns=holdout.groups,
+    )
 
 
 def describe(
-    study: Study,
-    decided: decide_lib.Decided,
-    arms: list[measure.Measured],
-    ledger: Ledger,
-    progress: Progress,
-    about: Mapping[str, Any],
+    study: Study, compared: decide.Compared, tables: Tables, progress: Progress, about: Mapping[str, Any]
 ) -> Results:
     """The results as far as the arms go; what is trained after them is still absent."""
-    plan, protocol, data = study.design.plan, study.design.plan.protocol, study.splits
-    validated = round(protocol.train_size * min(1, protocol.folds * protocol.validation))
+    design, data = study.design, study.splits
+    plan, protocol = design.plan, design.plan.protocol
+    figures = ledger_lib.figures(tables)
+    facts = [facts_of(study, outcomes) for outcomes in compared.outcomes]
+    controls = [
+        facts_of(study, outcomes, label)
+        for label, outcomes in zip(tables.controls, compared.controls, strict=True)
+    ]
     return Results(
         command=about.get('command'),
         versions=about.get('versions', {}),
         git=about.get('git'),
         machine=about.get('machine'),
-        seed=protocol.seed,
+        seed=study.seed,
         seconds=Seconds(progress.elapsed, progress.compile_seconds, progress.train_seconds),
         data=DataInfo(
             name=data.name,
@@ -139,69 +163,124 @@ def describe(
             noun=data.train.kind.noun,
         ),
         plan=plan.cut,
-        baseline=ledger.plain(decided.tuned[0], arms[0]),
-        arms=ledger.rows(decided.tuned[1:], arms[1:]),
-        size_curve=tuple(
-            SizePoint(size, stats.interval(ledger.curve[size])) for size in sorted(ledger.curve)
+        baseline=ledger_lib.plain(facts[0], figures.errors[0]),
+        arms=rows(facts[1:], figures),
+        size_curve=tuple(SizePoint(size, error) for size, error in figures.sizes.items()),
+        search_optimism=optimism(compared, tables, protocol.train_size),
+        labelled_sets=len(design.places.measured),
+        test_mode=data.test_mode,
+        margin=figures.margin,
+        detectable=figures.detectable,
+        controls=tuple(
+            ledger_lib.row(one, error, difference, figures.margin)
+            for one, (error, difference) in zip(controls, figures.controls, strict=True)
         ),
-        search_optimism=optimism(decided.tuned, arms, validated),
     )
 
 
-def at_size(tuned: search.Tuned, factor: float) -> search.Tuned:
-    """The same setting for more labels: as many epochs, so more steps; for fewer labels as many steps."""
-    return tuned._replace(hyper=tuned.hyper.with_numbers(steps=max(1.0, factor) * tuned.hyper.steps))
-
-
-def train_final(
-    squeezed: search.Tuned,
-    design: Design,
-    data: splits.Splits,
-    advance: Callable[[int, int], None] | None = None,
-) -> checkpoint.Predictor:
-    """Trains the combination on all labelled examples; returns it as a model in use."""
-    protocol, pool = design.plan.protocol, data.train
-    replicate = measure.Replicate(design.labelled, seed_of(protocol.seed, 'final'))
-    nets = population.train(
-        measure.members_of(squeezed, replicate, pool.y, protocol),
-        pool,
-        eval_every=protocol.eval_every,
-        capacity=protocol.capacity,
-        progress=advance,
+def rows(facts: Sequence[Facts], figures: Figures) -> tuple[Row, ...]:
+    """The rows of all arms."""
+    return tuple(
+        ledger_lib.row(
+            one,
+            figures.errors[1 + n],
+            figures.differences[n],
+            figures.margin,
+            labels=figures.worths[n],
+            near_best=figures.near_best[n],
+        )
+        for n, one in enumerate(facts)
     )
-    return checkpoint.Predictor.of(squeezed.arm.recipe, nets, pool)
 
 
-def optimism(
-    tuned: tuple[search.Tuned, ...], arms: list[measure.Measured], validated: int
-) -> stats.Interval | None:
-    """Optimism of the search, over arms that were measured as they were searched; `None` without any."""
+def facts_of(study: Study, outcomes: Sequence[Outcome], label: str | None = None) -> Facts:
+    """What is known of an arm beside its mistakes.
+
+    Args:
+        study: what was run.
+        outcomes: of the arm, one a labelled set.
+        label: its name; `None`: the arm's own.
+    """
+    design, pool = study.design, study.splits.train
+    tuned = [outcome.tuned for outcome in outcomes]
+    arm = tuned[0].arm
+    measured = sum(outcome.diverged for outcome in outcomes)
+    return Facts(
+        label or arm.label,
+        ledger_lib.describe(arm.recipe, pool.x.shape[1:]),
+        ledger_lib.setting([one.hyper.numbers() for one in tuned]),
+        tuned[0].trials,
+        sum(o.tuned.member_steps + o.member_steps for o in outcomes),
+        measured,
+        sum(one.diverged for one in tuned),
+        costs.relative(arm, design.arms[0], design.plan.protocol.validation, pool),
+    )
+
+
+def with_best(
+    study: Study,
+    combined: decide.Combined,
+    tables: Tables,
+    model: checkpoint.Predictor,
+    results: Results,
+) -> Results:
+    """The results with the squeezed model's row and the best model's error."""
+    design, holdout = study.design, study.splits.test
+    figures = ledger_lib.figures(tables)
+    error, difference, worth = figures.squeezed
+    facts = facts_of(study, combined.outcomes)._replace(
+        label=combined.final.arm.label,
+        recipe=ledger_lib.describe(combined.final.arm.recipe, study.splits.train.x.shape[1:]),
+        hyper=combined.final.hyper.numbers(),
+    )
+    nets, size = len(model.nets), len(design.sets[design.places.final].labelled)
+    best = Best(None, error.mean, nets, None, error.low, error.high, size)
+    if len(design.sets[design.places.final].tested):
+        wrong = holdout.wrong(combined.outcomes[design.places.final].classes[0])
+        found = stats.wilson(int(wrong.sum()), len(wrong))
+        best = Best(None, 100 * float(wrong.mean()), nets, int(wrong.sum()), *found, size)
+    return results._replace(
+        squeezed=ledger_lib.row(facts, error, difference, figures.margin, labels=worth), best=best
+    )
+
+
+def padded(table: np.ndarray, rows: int) -> np.ndarray:
+    """A table with rows of NaN for the labelled sets on which nothing was measured."""
+    return np.pad(table, ((0, rows - len(table)), (0, 0)), constant_values=np.nan)
+
+
+def optimism(compared: decide.Compared, tables: Tables, validated: int) -> stats.Interval | None:
+    """Optimism of the search, over arms whose validated nets are those that were measured."""
     known = [
-        (t, m)
-        for t, m in zip(tuned, arms, strict=True)
-        if np.isfinite(t.error) and t.arm.nets == 1 and not t.arm.refit
+        (outcomes, table)
+        for outcomes, table in zip(compared.outcomes, tables.arms.values(), strict=True)
+        if outcomes[0].tuned.arm.nets == 1 and not outcomes[0].tuned.arm.refit
     ]
-    if not known:
+    errors = np.array([np.mean([o.tuned.error for o in outcomes]) for outcomes, _ in known])
+    sound = np.isfinite(errors)
+    if not sound.any():
         return None
-    errors, wrong = [t.error for t, _ in known], np.mean([m.wrong for _, m in known], axis=0)
-    return stats.search_optimism(100 * np.array(errors), wrong, validated)
+    mistakes = np.mean([table for (_, table), good in zip(known, sound, strict=True) if good], axis=0)
+    return stats.search_optimism(100 * errors[sound], mistakes, validated)
 
 
 def first_rows(results: Results) -> str:
     """The rows that differ from the baseline, as soon as they are known."""
-    rows = sorted(results.arms, key=lambda row: row.difference.mean)
+    found = sorted(results.arms, key=lambda row: row.difference.mean)
     lines = [
         f'  {row.verdict}: {row.technique} {row.difference.mean:+.1f} points'
-        for row in rows
-        if row.verdict != 'no evidence'
+        for row in found
+        if row.verdict in stats.DECIDED
     ]
-    title = 'measured on fresh replicates, against the tuned baseline'
-    return '\n'.join([f'{title}:', *lines]) if lines else f'{title}: no row has evidence'
+    title = f'measured on {results.labelled_sets} labelled sets, against the tuned baseline'
+    return '\n'.join([f'{title}:', *lines]) if lines else f'{title}: no row differs surely'
 
 
-def learning_curve(measured: measure.Measured) -> material_lib.Curve:
-    """Training and validation error in percent."""
-    curve = measured.curve
+def learning_curve(outcomes: Sequence[Outcome]) -> material_lib.Curve:
+    """Training and validation error in percent; NaN after the end of a shorter net."""
+    curves = [curve for outcome in outcomes for curve in outcome.curves]
+    longest = max(len(curve) for curve in curves)
+    curve = np.stack([np.pad(c, ((0, longest - len(c)), (0, 0)), constant_values=np.nan) for c in curves])
     return material_lib.Curve(
         steps=np.nanmax(curve[:, :, population.STEP], axis=0),
         train_error=100 * curve[:, :, population.TRAIN_ERROR],

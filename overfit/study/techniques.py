@@ -122,6 +122,13 @@ maxout = Technique(
     change=_model(activation=activations.maxout(2)),
     applies=_layered,
 )
+he = Technique(
+    'He initialisation',
+    'initializer',
+    'He 2015',
+    change=_initializer(initializers.he),
+    applies=_draws,
+)
 uniform_fan_in = Technique(
     'uniform initialisation by fan-in',
     'initializer',
@@ -209,8 +216,9 @@ cosine = Technique('cosine decay', 'schedule', 'Loshchilov & Hutter 2017', {'cos
 exponential = Technique('exponential decay', 'schedule', 'folklore', _only('exponential'))
 inverse_time = Technique('1/t decay', 'schedule', 'Robbins & Monro 1951', _only('inverse_time'))
 step_decay = Technique('decay in steps', 'schedule', 'Krizhevsky 2012', _only('step_decay'))
-batch_16 = Technique('batch of 16', 'batch', 'folklore', change=_batch(16))
-batch_64 = Technique('batch of 64', 'batch', 'folklore', change=_batch(64))
+# As many epochs as with the batches of 32 that the baseline has.
+batch_16 = Technique('batch of 16, as many epochs', 'batch', 'folklore', change=_batch(16), stretch=2.0)
+batch_64 = Technique('batch of 64, as many epochs', 'batch', 'folklore', change=_batch(64), stretch=0.5)
 # augmentation
 shift = Technique(
     'augmentation: shift',
@@ -281,6 +289,7 @@ STANDARD = (
     sigmoid,
     tanh,
     maxout,
+    he,
     uniform_fan_in,
     glorot,
     normal,

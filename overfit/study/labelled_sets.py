@@ -1,0 +1,143 @@
+"""The labelled sets on which every procedure runs, and what each is tested on.
+
+A procedure takes labelled examples and a seed, tunes, and hands over a model. All arms of a study run on the
+same labelled sets, each tuned anew on each of them, so the labelled set is the unit of every interval.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from overfit.data import splits as splits_lib
+from overfit.study.protocol import seed_of
+
+OUTER_FOLDS = 5  # of cross-fitting: four fifths of the examples make a labelled set, the rest tests it
+
+
+class LabelledSet(NamedTuple):
+    """What a procedure is given, and what tests the model that it hands over.
+
+    Attributes:
+        labelled: `[n]` rows of the pool.
+        tested: `[m]` rows of the test set; none of them is among the labelled ones.
+        seed: of all that is drawn on it: inner folds, settings, initial weights, order.
+    """
+
+    labelled: np.ndarray
+    tested: np.ndarray
+    seed: int
+
+    def again(self, salt: int) -> 'LabelledSet':
+        """The same labelled set for a procedure that draws everything else anew."""
+        return self._replace(seed=seed_of(self.seed, 'again', salt))
+
+
+def draw(data: splits_lib.Splits, size: int | None, count: int, *, seed: int) -> tuple[LabelledSet, ...]:
+    """Draws the labelled sets of a study.
+
+    With a test set apart, every one is a stratified subset of the pool and tests on all of it; where the pool
+    has no more than `size` examples, they are all the same examples, and only what is drawn on them differs.
+    Cross-fitted, each is what an outer fold leaves, and tests on that fold; the outer folds hang on the data
+    alone, so another seed moves no example from training to testing.
+
+    Args:
+        data: the data set.
+        size: labelled examples; `None`: all there are.
+        count: of labelled sets; cross-fitted, a multiple of `OUTER_FOLDS`.
+        seed: of the study.
+
+    Returns:
+        The labelled sets.
+
+    Raises:
+        ValueError: a size that the data do not have, or classes or groups too small for the outer folds.
+    """
+    pool = data.train
+    if data.test_mode != splits_lib.CROSS_FITTED:
+        seeds = [seed_of(seed, 'set', number) for number in range(count)]
+        everything = np.arange(len(data.test))
+        wanted = len(pool.y) if size is None else size
+        return tuple(LabelledSet(splits_lib.subset(pool.y, wanted, seed=s), everything, s) for s in seeds)
+    folds = splits_lib.outer_folds(
+        pool.y, OUTER_FOLDS, count // OUTER_FOLDS, seed=data.split_seed, groups=pool.groups
+    )
+    sets = []
+    for number, (train, test) in enumerate(folds):
+        drawn = seed_of(seed, 'set', number)
+        kept = train if size is None else train[splits_lib.subset(pool.y[train], size, seed=drawn)]
+        sets.append(LabelledSet(kept, test, drawn))
+    return tuple(sets)
+
+
+def whole(data: splits_lib.Splits, size: int | None, *, seed: int) -> LabelledSet:
+    """All labelled examples, or a stratified subset of `size`, with nothing left to test them."""
+    pool = data.train
+    drawn = seed_of(seed, 'whole')
+    rows = np.arange(len(pool.y)) if size is None else splits_lib.subset(pool.y, size, seed=drawn)
+    return LabelledSet(rows, np.arange(0), drawn)
+
+
+def resized(one: LabelledSet, data: splits_lib.Splits, size: int) -> LabelledSet:
+    """A labelled set of another size: a smaller one lies inside, a larger one holds it.
+
+    Args:
+        one: the labelled set.
+        data: the data set; cross-fitted, it has no larger sets.
+        size: labelled examples of the result.
+    """
+    y = data.train.y
+    if size <= len(one.labelled):
+        return one._replace(labelled=one.labelled[splits_lib.subset(y[one.labelled], size, seed=one.seed)])
+    order = splits_lib.stratified_order(y, seed=one.seed)
+    return one._replace(labelled=order[:size])
+
+
+class Places(NamedTuple):
+    """Where in the list of all labelled sets of a study each of them stands.
+
+    Attributes:
+        measured: on which every arm is tuned and tested.
+        final: on which the model is trained that is handed over; one of `measured`, or a set of its own.
+        controls: the measured sets again, for one control each.
+        sizes: the measured sets with other numbers of labelled examples.
+    """
+
+    measured: range
+    final: int
+    controls: tuple[range, ...]
+    sizes: Mapping[int, range]
+
+    @property
+    def tuned(self) -> tuple[int, ...]:
+        """Where every arm is tuned: the measured sets and the final one."""
+        return tuple(dict.fromkeys((*self.measured, self.final)))
+
+
+def lay_out(
+    data: splits_lib.Splits, size: int | None, count: int, controls: int, sizes: Sequence[int], *, seed: int
+) -> tuple[tuple[LabelledSet, ...], Places]:
+    """All labelled sets of a study, and where each of them stands.
+
+    Args:
+        data: the data set.
+        size: labelled examples; `None`: all there are.
+        count: of labelled sets.
+        controls: how often the baseline is tuned again.
+        sizes: other numbers of labelled examples at which it is tuned.
+        seed: of the study.
+    """
+    measured = draw(data, size, count, seed=seed)
+    sets, final = list(measured), 0
+    if data.test_mode == splits_lib.CROSS_FITTED:
+        final = len(sets)
+        sets.append(whole(data, size, seed=seed))
+
+    def placed(more):
+        begin = len(sets)
+        sets.extend(more)
+        return range(begin, len(sets))
+
+    again = tuple(placed([one.again(salt) for one in measured]) for salt in range(controls))
+    others = {other: placed([resized(one, data, other) for one in measured]) for other in sizes}
+    return tuple(sets), Places(range(count), final, again, others)
