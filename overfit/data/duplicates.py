@@ -1,0 +1,193 @@
+"""Copies among examples: exact ones, and near-duplicates such as a photograph saved twice.
+
+A near-duplicate of an example is one that lies much nearer to it than the examples around it do. Among
+examples that are spread evenly in D dimensions, the nearest is within a share r of the distance to the
+K-th nearest with the probability `1 - (1 - r^D)^(K - 1) < (K - 1) r^D`. So r is chosen for as many
+near-duplicates by chance as `CHANCE` in the whole set, and D is measured: in a table of few columns only
+what is almost equal counts, in images what was saved anew, lightly blurred or made brighter.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse import csgraph
+
+from overfit.data import kinds
+from overfit.data.read import resize
+
+# Of larger sets a part is looked at: 20,000 x 10,000 images take about 12 seconds on two cores.
+MOST_REFERENCES, MOST_QUERIES = 20_000, 10_000
+BLOCK = 500  # queries at a time: 40 MB of distances
+SIDE = 16  # pixels to which images are reduced, which averages the noise of a camera or of JPEG away
+RANK = 20  # K, at most; so a burst of more than half as many copies of one example is not seen as copies
+CHANCE = 0.5
+# Images of different drawings were never nearer than this in digits, USPS and breast cancer, and 1 in 4,000
+# of MNIST was; images that JPEG had saved with quality 75 were, in 90 of 100 (8x8 pixels) to all cases.
+CLOSE = 0.28
+
+
+class Copies(NamedTuple):
+    """How many examples have a copy where they should not: across the split, or in another group.
+
+    Attributes:
+        exact: with one that is equal byte for byte.
+        near: with a near-duplicate, but no exact copy.
+        compared: examples that near-duplicates were looked for, and among how many, where that is a part of
+            the set; else empty.
+    """
+
+    exact: int = 0
+    near: int = 0
+    compared: tuple[int, ...] = ()
+
+
+def exact(x: np.ndarray, x_test: np.ndarray) -> np.ndarray:
+    """Which rows of `x_test` (`[M, ...]`) are, byte for byte, rows of `x` (`[N, ...]`): `[M]` bool."""
+    seen = {_digest(row) for row in x}
+    return np.array([_digest(row) in seen for row in x_test], bool)
+
+
+def near(x: np.ndarray, x_test: np.ndarray, kind: kinds.Kind) -> np.ndarray:
+    """Which test examples have a near-duplicate, or an exact copy, among the training examples.
+
+    Args:
+        x: `[N, ...]` training examples, as `base.Examples` has them; of more than 20,000 a part is searched.
+        x_test: `[M, ...]`, the same to test with; of more than 10,000 a part is looked up.
+        kind: of the examples; of kinds other than images and vectors exact copies are found.
+
+    Returns:
+        `[M]` bool.
+    """
+    found = exact(x, x_test)
+    queries, references = _part(len(x_test), MOST_QUERIES), _part(len(x), MOST_REFERENCES)
+    pairs = _pairs(x[references], x_test[queries], kind)
+    found[queries[pairs[:, 0]]] = True
+    return found
+
+
+def across(x: np.ndarray, x_test: np.ndarray, kind: kinds.Kind) -> Copies:
+    """Counts the test examples that have copies among the training examples; arguments as for `near`."""
+    same, alike = exact(x, x_test), near(x, x_test, kind)
+    part = (min(len(x_test), MOST_QUERIES), min(len(x), MOST_REFERENCES))
+    whole = part == (len(x_test), len(x)) or not _comparable(x, kind)
+    return Copies(int(same.sum()), int((alike & ~same).sum()), () if whole else part)
+
+
+def within(x: np.ndarray, kind: kinds.Kind, groups: np.ndarray | None = None) -> Copies:
+    """Counts the examples of one set that have copies in another group.
+
+    Args:
+        x: `[N, ...]`; near-duplicates are looked for among at most 10,000 of them.
+        kind: of the examples.
+        groups: `[N]` codes; `None`: every example is its own.
+
+    Returns:
+        The counts.
+    """
+    own = np.arange(len(x)) if groups is None else groups
+    _, codes = np.unique([_digest(row) for row in x], return_inverse=True)
+    least, most = np.full(codes.max() + 1, own.max()), np.full(codes.max() + 1, own.min())
+    np.minimum.at(least, codes, own)
+    np.maximum.at(most, codes, own)
+    same = (least < most)[codes]
+    rows = _part(len(x), MOST_QUERIES)
+    alike = np.zeros(len(x), bool)
+    alike[rows[_pairs(x[rows], x[rows], kind, own[rows]).ravel()]] = True
+    whole = len(rows) == len(x) or not _comparable(x, kind)
+    return Copies(int(same.sum()), int((alike & ~same).sum()), () if whole else (len(rows), len(rows)))
+
+
+def groups(x: np.ndarray, kind: kinds.Kind | None = None) -> np.ndarray:
+    """Groups of examples that are copies or near-duplicates of each other, to keep each on one side.
+
+    Args:
+        x: `[N, ...]`, images `[N, H, W, C]` or vectors `[N, F]`; near-duplicates are looked for among at most
+            10,000 of them.
+        kind: of the examples; `None`: images or vectors, by the number of axes.
+
+    Returns:
+        `[N]` int32 codes; what is a copy of a copy is in the same group.
+
+    >>> groups(np.array([[1.0], [5.0], [1.0]])).tolist()
+    [0, 1, 0]
+    """
+    if kind is None:
+        kind = kinds.vector if x.ndim == 2 else kinds.image
+    _, codes = np.unique([_digest(row) for row in x], return_inverse=True)
+    rows = _part(len(x), MOST_QUERIES)
+    pairs = rows[_pairs(x[rows], x[rows], kind, np.arange(len(rows)))]
+    edges = np.concatenate([codes[pairs], np.stack([codes, codes], 1)])
+    graph = sparse.coo_array((np.ones(len(edges)), edges.T), shape=(codes.max() + 1,) * 2)
+    component = csgraph.connected_components(graph, directed=False)[1][codes]
+    first, order = np.unique(component, return_index=True)
+    return np.argsort(np.argsort(order))[np.searchsorted(first, component)].astype(np.int32)
+
+
+def _pairs(references, queries, kind, own=None):
+    """Rows of `queries` and of `references` that are near-duplicates, `[pairs, 2]`.
+
+    `own`: codes of both, which are the same examples; pairs with the same code are left out.
+    """
+    rank = min(RANK, (len(references) - 1) // 2)
+    if rank < 4 or not len(queries) or not _comparable(references, kind):
+        return np.empty((0, 2), np.int64)
+    points, asked = _vectors(references, queries, kind)
+    found, distance = map(np.concatenate, zip(*_neighbours(points, asked, rank, own), strict=True))
+    outer, half = distance[:, -1], distance[:, rank // 2 - 1]
+    known = np.isfinite(outer) & (half > 0)
+    if not known.any():
+        return np.empty((0, 2), np.int64)
+    # half as many neighbours lie within 2^(-1/D) of the distance; the median is not moved by some copies
+    dimension = np.log(rank / (rank // 2)) / max(np.median(np.log(outer[known] / half[known])), 1e-6)
+    close = min(CLOSE, (CHANCE / (len(queries) * (rank - 1))) ** (1 / dimension))
+    row, place = np.nonzero((distance <= close * outer[:, None]) & np.isfinite(outer)[:, None])
+    return np.stack([row, found[row, place]], axis=1)
+
+
+def _vectors(references, queries, kind):
+    if kind == kinds.vector:
+        standard = kinds.measure_columns(references)
+        return tuple(
+            np.asarray((x - standard.mean) / standard.scale, np.float32) for x in (references, queries)
+        )
+    flat = []
+    for x in (references, queries):
+        small = resize.shrink(x.astype(np.float32), longest=SIDE)
+        small = small.reshape(len(x), -1)
+        flat.append(small - small.mean(1, keepdims=True))
+    # contrast and brightness are taken out, but the noise of an image without any contrast is not blown up
+    usual = 0.1 * np.median(flat[0].std(1)) or 1.0
+    return tuple(x / (x.std(1, keepdims=True) + usual) for x in flat)
+
+
+def _neighbours(references, queries, rank, own) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """For blocks of queries, the `rank` nearest references and their distances, nearest first."""
+    squares = np.square(references).sum(1)
+    for start in range(0, len(queries), BLOCK):
+        block = queries[start : start + BLOCK]
+        away = squares - 2 * (block @ references.T)
+        if own is not None:
+            away[own[start : start + BLOCK, None] == own] = np.inf
+        found = np.argpartition(away, rank - 1, axis=1)[:, :rank]
+        # anew from the differences, for those of large squares have lost the digits of a small distance
+        distance = np.sqrt(np.square(references[found] - block[:, None]).sum(2))
+        distance[np.isinf(np.take_along_axis(away, found, 1))] = np.inf
+        order = np.argsort(distance, axis=1)
+        yield np.take_along_axis(found, order, 1), np.take_along_axis(distance, order, 1)
+
+
+def _comparable(x, kind):
+    return (kind == kinds.image and x.ndim == 4) or (kind == kinds.vector and x.ndim == 2)
+
+
+def _part(size, most):
+    if size <= most:
+        return np.arange(size)
+    return np.sort(np.random.default_rng(0).permutation(size)[:most])
+
+
+def _digest(row):
+    return hashlib.blake2b(row.tobytes(), digest_size=16).digest()
