@@ -27,6 +27,7 @@ CHANCE = 0.5
 # Images of different drawings were never nearer than this in digits, USPS and breast cancer, and 1 in 4,000
 # of MNIST was; images that JPEG had saved with quality 75 were, in 90 of 100 (8x8 pixels) to all cases.
 CLOSE = 0.28
+CLOSE_VECTORS = 0.1  # a row that is written again differs by rounding; digits as vectors come as near as 0.2
 
 
 class Copies(NamedTuple):
@@ -136,15 +137,28 @@ def _pairs(references, queries, kind, own=None):
         return np.empty((0, 2), np.int64)
     points, asked = _vectors(references, queries, kind)
     found, distance = map(np.concatenate, zip(*_neighbours(points, asked, rank, own), strict=True))
-    outer, half = distance[:, -1], distance[:, rank // 2 - 1]
-    known = np.isfinite(outer) & (half > 0)
-    if not known.any():
-        return np.empty((0, 2), np.int64)
-    # half as many neighbours lie within 2^(-1/D) of the distance; the median is not moved by some copies
-    dimension = np.log(rank / (rank // 2)) / max(np.median(np.log(outer[known] / half[known])), 1e-6)
-    close = min(CLOSE, (CHANCE / (len(queries) * (rank - 1))) ** (1 / dimension))
-    row, place = np.nonzero((distance <= close * outer[:, None]) & np.isfinite(outer)[:, None])
+    dimension = _dimension(distance, (rank // 2,) if kind == kinds.image else range(2, rank // 2 + 1))
+    outer = np.where(np.isfinite(distance[:, -1]), distance[:, -1], 0)
+    most = CLOSE if kind == kinds.image else CLOSE_VECTORS
+    close = min(most, (CHANCE / (len(queries) * (rank - 1))) ** (1 / dimension))
+    row, place = np.nonzero(distance <= close * outer[:, None])
     return np.stack([row, found[row, place]], axis=1)
+
+
+def _dimension(distance, ranks):
+    """In how many dimensions examples are spread, from the sorted distances `[M, K]` to their neighbours.
+
+    Twice as many neighbours lie within `2^(1/D)` times the distance; the median is not moved by some copies.
+    In a table with categories a neighbour may be the last with the same ones, and the next is far: the least D
+    of all ranks counts.
+    """
+    least = np.inf
+    for rank in ranks:
+        inner, outer = distance[:, rank - 1], distance[:, 2 * rank - 1]
+        known = np.isfinite(outer) & (inner > 0)
+        if known.any():
+            least = min(least, np.log(2) / max(np.median(np.log(outer[known] / inner[known])), 1e-6))
+    return least if np.isfinite(least) else 1e-6
 
 
 def _vectors(references, queries, kind):
