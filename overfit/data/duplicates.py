@@ -21,8 +21,9 @@ from overfit.data.read import resize
 # Of larger sets a part is looked at: 20,000 x 10,000 images take about 12 seconds on two cores.
 MOST_REFERENCES, MOST_QUERIES = 20_000, 10_000
 BLOCK = 500  # queries at a time: 40 MB of distances
+WIDTH = 50  # distances of which the least is looked at first
 SIDE = 16  # pixels to which images are reduced, which averages the noise of a camera or of JPEG away
-RANK = 20  # K, at most; so a burst of more than half as many copies of one example is not seen as copies
+LEAST_RANK, RANK = 4, 10  # K, at most: of an example with more than half as many copies none may be seen
 CHANCE = 0.5
 # Images of different drawings were never nearer than this in digits, USPS and breast cancer, and 1 in 4,000
 # of MNIST was; images that JPEG had saved with quality 75 were, in 90 of 100 (8x8 pixels) to all cases.
@@ -77,7 +78,7 @@ def across(x: np.ndarray, x_test: np.ndarray, kind: kinds.Kind) -> Copies:
     return Copies(int(same.sum()), int((alike & ~same).sum()), () if whole else part)
 
 
-def within(x: np.ndarray, kind: kinds.Kind, groups: np.ndarray | None = None) -> Copies:
+def within(x: np.ndarray, kind: kinds.Kind, *, groups: np.ndarray | None = None) -> Copies:
     """Counts the examples of one set that have copies in another group.
 
     Args:
@@ -132,8 +133,8 @@ def _pairs(references, queries, kind, own=None):
 
     `own`: codes of both, which are the same examples; pairs with the same code are left out.
     """
-    rank = min(RANK, (len(references) - 1) // 2)
-    if rank < 4 or not len(queries) or not _comparable(references, kind):
+    rank = min(RANK, max(LEAST_RANK, len(references) // 20))  # neighbours mostly of the same class
+    if len(references) <= 2 * rank or not len(queries) or not _comparable(references, kind):
         return np.empty((0, 2), np.int64)
     points, asked = _vectors(references, queries, kind)
     found, distance = map(np.concatenate, zip(*_neighbours(points, asked, rank, own), strict=True))
@@ -149,8 +150,8 @@ def _dimension(distance, ranks):
     """In how many dimensions examples are spread, from the sorted distances `[M, K]` to their neighbours.
 
     Twice as many neighbours lie within `2^(1/D)` times the distance; the median is not moved by some copies.
-    In a table with categories a neighbour may be the last with the same ones, and the next is far: the least D
-    of all ranks counts.
+    In a table with categories a neighbour may be the last with the same ones, and the next is far: the least
+    D of all ranks counts.
     """
     least = np.inf
     for rank in ranks:
@@ -179,16 +180,27 @@ def _vectors(references, queries, kind):
 
 def _neighbours(references, queries, rank, own) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """For blocks of queries, the `rank` nearest references and their distances, nearest first."""
-    squares = np.square(references).sum(1)
+    size, squares = len(references), np.square(references).sum(1)
+    width = WIDTH if size >= WIDTH * rank else 1
+    away = np.full((BLOCK, -(-size // width) * width), np.inf, np.float32)
     for start in range(0, len(queries), BLOCK):
         block = queries[start : start + BLOCK]
-        away = squares - 2 * (block @ references.T)
+        part = away[: len(block)]
+        np.matmul(block, references.T, out=part[:, :size])
+        part[:, :size] *= -2
+        part[:, :size] += squares
         if own is not None:
-            away[own[start : start + BLOCK, None] == own] = np.inf
-        found = np.argpartition(away, rank - 1, axis=1)[:, :rank]
+            part[:, :size][own[start : start + BLOCK, None] == own] = np.inf
+        # the nearest lie in the stretches with the least minima: 5 to 10 times faster than a search of all
+        stretches = part.reshape(len(block), -1, width)
+        chosen = np.argpartition(stretches.min(2), rank - 1, axis=1)[:, :rank]
+        few = np.take_along_axis(stretches, chosen[:, :, None], 1).reshape(len(block), -1)
+        place = np.argpartition(few, rank - 1, axis=1)[:, :rank]
+        found = np.take_along_axis(chosen, place // width, 1) * width + place % width
+        found = np.minimum(found, size - 1)
         # anew from the differences, for those of large squares have lost the digits of a small distance
         distance = np.sqrt(np.square(references[found] - block[:, None]).sum(2))
-        distance[np.isinf(np.take_along_axis(away, found, 1))] = np.inf
+        distance[np.isinf(np.take_along_axis(few, place, 1))] = np.inf
         order = np.argsort(distance, axis=1)
         yield np.take_along_axis(found, order, 1), np.take_along_axis(distance, order, 1)
 

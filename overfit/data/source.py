@@ -56,7 +56,7 @@ def check_mode(test: str | None) -> None:
         raise ValueError(f'test={test} is no way to test: give holdout or cross-fitted, or leave it out.')
 
 
-def fingerprint(arrays: Sequence[np.ndarray], before: str = '') -> str:
+def fingerprint(arrays: Sequence[np.ndarray], *, before: str = '') -> str:
     """The sha256, in hexadecimal digits, of arrays with their types and shapes, and of what came before."""
     total = hashlib.sha256(before.encode())
     for array in arrays:
@@ -91,7 +91,7 @@ def assemble(source: Source, name: str, where: str, *, test: str | None = None) 
     classes = tuple(source.names[value] if source.names else str(value) for value in values)
     groups, groups_test = _group_codes(source, where)
     _check_counts(codes, groups, classes, where, mode)
-    seed = splits_lib.split_seed(fingerprint([codes], source.origin or fingerprint([source.x])))
+    seed = splits_lib.split_seed(fingerprint([codes], before=source.origin or fingerprint([source.x])))
     rows = held = slice(None)
     if mode == HOLDOUT:
         rows, held = splits_lib.holdout_split(
@@ -115,7 +115,7 @@ def assemble(source: Source, name: str, where: str, *, test: str | None = None) 
     else:
         tested = splits_lib.Holdout(source.x[held], codes[held], None if groups is None else groups[held])
     if mode == CROSS_FITTED:
-        arrays, copies = (train.x, train.y), duplicates.within(train.x, train.kind, groups)
+        arrays, copies = (train.x, train.y), duplicates.within(train.x, train.kind, groups=groups)
     else:
         arrays = (train.x, train.y, tested.x, tested.reveal())
         copies = duplicates.across(train.x, tested.x, train.kind)

@@ -73,42 +73,6 @@ class NpzTest(FolderCase):
             held.add(load.load(self.npz(x=x, y=_y(30, 3)), test='holdout').test.x[:, 0].tobytes())
         self.assertGreater(len(held), 3)  # other data, other split
 
-    def test_the_split_is_the_same_whatever_the_size_of_images(self):
-        x = _images(30, 40, 40)
-        path = self.npz(x=x, y=_y(30))
-        small, large = (load.load(path, test='holdout', image_size=size) for size in (8, 40))
-        self.assertEqual(small.split_seed, large.split_seed)
-        self.assertNotEqual(small.sha256, large.sha256)
-        for mine, its in zip(large.test.x, small.test.x, strict=True):
-            np.testing.assert_array_equal(np.rint(mine.reshape(8, 5, 8, 5).mean((1, 3))), its[..., 0])
-
-    def test_cross_fitted_where_there_is_no_test_set(self):
-        x = np.random.default_rng(0).normal(size=(30, 2))
-        path = self.npz(x=x, y=_y(30, 3))
-        data, named = load.load(path), load.load(path, test='cross-fitted')
-        self.assertEqual(
-            (data.test_mode, data.how),
-            ('cross-fitted', 'cross-fitted: every example is tested by nets that were not trained on it'),
-        )
-        self.assertEqual(data.sha256, named.sha256)
-        for given in (data.train.x, data.test.x):
-            np.testing.assert_array_equal(given, x.astype(np.float32))
-        for given in (data.train.y, data.test.reveal()):
-            self.assertEqual(given.tolist(), _y(30, 3).tolist())
-        pairs = data.outer_folds(5, 2)
-        self.assertLen(pairs, 10)
-        self.assertCountEqual([i for _, tested in pairs[:5] for i in tested], range(30))
-
-    def test_modes_that_do_not_fit(self):
-        x = np.random.default_rng(0).normal(size=(30, 2))
-        own = self.npz(x=x, y=_y(30))
-        self.refuses('test=given needs a test set, but .* has none', own, test='given')
-        self.refuses('test=fitted is no way to test: give holdout or cross-fitted', own, test='fitted')
-        both = self.npz(x_train=x, y_train=_y(30), x_test=x, y_test=_y(30))
-        for test in ('holdout', 'cross-fitted'):
-            self.refuses(f'test={test} is for data without .* has one .x_test and y_test', both, test=test)
-        self.assertEqual(load.load(both, test='given').test_mode, 'given')
-
     def test_hash_is_of_the_four_arrays(self):
         x = np.ones((4, 2), np.float32)
         data = load.load(self.npz(x_train=x, y_train=_y(4), x_test=2 * x, y_test=_y(4)))

@@ -139,6 +139,30 @@ class FolderTest(parameterized.TestCase):
         self.assertIn('class dog: 10 of its 10 images in sub-folders', data.notes)
         self.assertEqual(np.bincount(data.train.y).tolist(), [10, 10])
 
+    def test_groups_are_the_folders_below_the_class(self):
+        for i in range(24):
+            self.save(
+                f'{("cat", "dog")[i % 2]}/patient{i // 2 % 6}/{"deep/" * (i % 3 == 0)}{i}.png', self.pixels[i]
+            )
+        data = load.load(str(self.root), group='folder')
+        number = {self.pixels[i].tobytes(): i for i in range(24)}
+        patients = [number[x.tobytes()] // 2 % 6 for x in data.train.x]
+        self.assertEqual(data.train.groups.tolist(), patients)
+        self.assertEqual(data.notes, ())
+        self.refuses('group=who is for tables, .* give group=folder', group='who')
+        self.save('dog/lone.png', self.pixels[30])
+        self.refuses('dog/lone.png lies in the folder of its class itself: with group=folder', group='folder')
+
+    def test_groups_of_train_and_test_folders(self):
+        for i in range(24):
+            part = 'test' if i >= 16 else 'train'
+            self.save(f'{part}/{i % 2}/p{i // 3}/{i}.png', self.pixels[i])
+        data = load.load(str(self.root), group='folder')
+        number = {self.pixels[i].tobytes(): i for i in range(24)}
+        for x, groups in ((data.train.x, data.train.groups), (data.test.x, data.test.groups)):
+            self.assertEqual([number[one.tobytes()] // 3 for one in x], groups.tolist())
+        self.assertIn('1 group with 2 of the 8 test examples are in the training set too', data.notes[-1])
+
     def test_no_class_vanishes(self):
         for i in range(12):
             self.save(f'{("a", "b", "c")[i % 3]}/{i}.png', self.pixels[i])

@@ -188,6 +188,26 @@ class TableTest(parameterized.TestCase):
             ),
         )
 
+    def test_a_column_of_groups_is_no_input(self):
+        rows = [f'{i * i},p{i % 7},{i % 2}' for i in range(42)]
+        data = self.load('\n'.join(['a,who,y', *rows]), group='who', test='cross-fitted')
+        self.assertEqual(data.train.x[:, 0].tolist(), [i * i for i in range(42)])
+        self.assertEqual(data.train.x.shape[1], 1)
+        self.assertEqual(data.train.groups.tolist(), [i % 7 for i in range(42)])
+        self.assertEqual(data.notes, ('label: column y; groups: column who; 1 column became 1 number',))
+        held = self.load('\n'.join(['a,who,y', *rows]), group='who', test='holdout')
+        self.assertEmpty(set(held.train.groups) & set(held.test.groups))
+        np.testing.assert_array_equal(np.sqrt(held.test.x[:, 0]) % 7, held.test.groups)
+
+    def test_refuses_groups(self):
+        rows = [f'{i * i},{"p" * (i != 4)},{i % 2}' for i in range(42)]
+        text = '\n'.join(['a,who,y', *rows])
+        self.refuses(
+            'column who for group=who is empty in 1 row .first in row 5.: give each', text, group='who'
+        )
+        self.refuses('no column "whom" for group=whom: did you mean who', text, group='whom')
+        self.refuses('group=y is the column of the labels', text, group='y')
+
     def test_decimal_commas(self):
         data = self.load('\n'.join(['a;y', *(f'{i},5;{i % 2}' for i in range(20))]))
         both = np.concatenate([data.train.x, data.test.x])[:, 0]
