@@ -101,6 +101,11 @@ class Splits(NamedTuple):
     split_seed: int = 0
     copies: duplicates.Copies = duplicates.Copies()
 
+    @property
+    def cross_fitted(self) -> bool:
+        """Whether every example is tested, by nets that were not trained on it."""
+        return self.test_mode == 'cross-fitted'
+
     def outer_folds(self, k: int, repeats: int) -> list[tuple[np.ndarray, np.ndarray]]:
         """`outer_folds` of the training examples, with this set's own seed."""
         return outer_folds(self.train.y, k, repeats, seed=self.split_seed, groups=self.train.groups)

@@ -161,7 +161,9 @@ def _folds(pool, labelled, folds, seed):
     count = min(folds, np.unique(y, return_counts=True)[1].min())
     if count < 2:
         return []
-    return [one for one in splits.folds(y, count, seed=seed) if len(np.unique(y[one[0]])) > 1]
+    groups = None if pool.groups is None else pool.groups[labelled]
+    found = splits.folds(y, count, seed=seed, groups=groups)
+    return [one for one in found if len(np.unique(y[one[0]])) > 1]
 
 
 def measure(

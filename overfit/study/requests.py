@@ -91,7 +91,7 @@ def prepare(splits: splits_lib.Splits, request: Request) -> Study:
             message names the argument.
     """
     check_numbers(request)
-    pool, cross_fitted = splits.train, splits.test_mode == splits_lib.CROSS_FITTED
+    pool, cross_fitted = splits.train, splits.cross_fitted
     _check_sets(request.labelled_sets, cross_fitted)
     [first, *_] = labelled_sets.draw(splits, request.train_size, labelled_sets.OUTER_FOLDS, seed=request.seed)
     size = len(first.labelled)

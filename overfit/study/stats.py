@@ -21,6 +21,10 @@ from overfit.study.variances import crossed, spread
 SIGNIFICANCE = 0.05
 
 
+VERDICTS = ('helps', 'hurts', 'no difference that matters', 'undecided')
+DECIDED = VERDICTS[:2]
+
+
 class Interval(NamedTuple):
     """A mean with its 95 % interval.
 
@@ -162,6 +166,28 @@ def halves(
     return np.where(variance > 0, half, 1 - (significance / 2) ** (1 / units))
 
 
+def wilson(wrong: int, count: int) -> tuple[float, float]:
+    """The 95 % interval of one model's error, from its mistakes on examples that it was not trained on.
+
+    `(p + z² / 2n ± z sqrt(p (1 - p) / n + z² / 4n²)) / (1 + z² / n)`.
+
+    Args:
+        wrong: mistakes.
+        count: examples, n.
+
+    Returns:
+        Lower and upper end, percent.
+
+    Reference: Wilson, "Probable inference", JASA 1927.
+
+    >>> [round(end, 1) for end in wilson(0, 90)]
+    [0.0, 4.1]
+    """
+    z, share = special.ndtri(0.975) ** 2 / count, wrong / count
+    centre, half = share + z / 2, np.sqrt(z * share * (1 - share) + z**2 / 4)
+    return 100 * float(max(0.0, centre - half) / (1 + z)), 100 * float((centre + half) / (1 + z))
+
+
 def shares(mistakes: np.ndarray) -> np.ndarray:
     """Tables of mistakes as float64, checked: `[..., J, N]` with all entries in 0..1 or NaN."""
     mistakes = np.asarray(mistakes, np.float64)
@@ -185,10 +211,10 @@ def verdict(difference: Difference, margin: float) -> str:
     of Pharmacokinetics and Biopharmaceutics 1987.
     """
     if difference.high < 0:
-        return 'helps'
+        return VERDICTS[0]
     if difference.low > 0:
-        return 'hurts'
-    return 'no difference that matters' if max(-difference.low, difference.high) <= margin else 'undecided'
+        return VERDICTS[1]
+    return VERDICTS[2] if max(-difference.low, difference.high) <= margin else VERDICTS[3]
 
 
 def detectable(differences: Sequence[Difference], power: float = 0.8) -> float:
