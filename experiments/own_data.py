@@ -1,0 +1,284 @@
+"""Do the intervals for own data without a test set hold? Simulated users, whose truth is known.
+
+    python -m experiments.own_data --data=mnist --users=200 --json=own_mnist.json
+    python -m experiments.own_data --data=mnist --nets --users=12 --techniques=dropout,center,refit
+
+Every user draws `--train_size` examples of a large set, as data of their own, and compares procedures on them,
+cross-fitted and with 30 % held out. The other examples tell what was true: the expected difference between
+two procedures over all users, and the error of the model that each user is handed over. Procedures are
+scikit-learn's, tuned anew on every labelled set, or, with `--nets`, the arms of a study.
+"""
+
+import functools
+import json
+import os
+import pathlib
+import shlex
+import sys
+import time
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from absl import app, flags, logging
+
+from experiments import provenance, squeeze
+from experiments.shared_flags import DATA, LABELLED_SETS, SEED, TRAIN_SIZE, as_flags
+
+MODES = ('cross-fitted', 'holdout')
+FOLDS, WIDTH, TREES = 3, 30, 30  # of the scikit-learn procedures: small, for there are many users
+
+USERS = flags.DEFINE_integer('users', 200, 'Simulated users.', lower_bound=2)
+FIRST = flags.DEFINE_integer(
+    'first', 0, 'Number of the first user, to go on or share the work.', lower_bound=0
+)
+REST = flags.DEFINE_integer('rest', 1000, 'Other examples that tell a user the truth.', lower_bound=50)
+CONTROLS = flags.DEFINE_integer('controls', 1, 'How often the baseline is tuned again.', lower_bound=0)
+NETS = flags.DEFINE_bool('nets', False, 'Compare nets, not scikit-learn models.')
+TRY_COMBINATION = flags.DEFINE_bool('combine', False, 'With --nets: combine techniques too.')
+JSON = flags.DEFINE_string('json', None, 'File to write the result to, after every user.')
+
+
+def scikit(labelled, x_test: np.ndarray, seed: int) -> Mapping[str, np.ndarray]:
+    """Procedures of scikit-learn, each tuned by cross-validation on the labelled examples alone.
+
+    Args:
+        labelled: `base.Examples`.
+        x_test: `[m, ...]` raw examples.
+        seed: of folds and trees.
+
+    Returns:
+        Predicted classes `[m]` by the procedure's name, the baseline first.
+    """
+    from sklearn.decomposition import PCA
+    from sklearn.ensemble import ExtraTreesClassifier
+    from sklearn.linear_model import LogisticRegression, RidgeClassifier
+    from sklearn.naive_bayes import GaussianNB
+    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.svm import SVC
+
+    from overfit.data import splits
+
+    inputs, y = labelled.kind.measure(labelled.x), labelled.y
+    x, x_test = (labelled.kind.features(one, inputs) for one in (labelled.x, x_test))
+    if x.shape[1] > WIDTH:  # principal components of the labelled examples: all procedures are fast on them
+        axes = PCA(WIDTH, svd_solver='full').fit(x)
+        x, x_test = axes.transform(x), axes.transform(x_test)
+    length = np.sqrt(np.square(x).sum(1).mean())
+    x, x_test = x / length, x_test / length
+    folds = splits.folds(y, FOLDS, seed=seed)
+    logistic = functools.partial(LogisticRegression, tol=1e-2, max_iter=200)
+    trees = functools.partial(ExtraTreesClassifier, TREES, random_state=seed % 2**31)
+    candidates = {
+        'logistic regression': [logistic(C=c) for c in (1.0, 10.0, 100.0)],
+        'ridge': [RidgeClassifier(alpha) for alpha in (0.1, 1.0, 10.0)],
+        'RBF SVM': [SVC(C=c, gamma=g) for c in (3.0, 30.0) for g in (1.0, 3.0)],
+        'nearest neighbours': [KNeighborsClassifier(k, algorithm='brute') for k in (1, 3, 7)],
+        'naive Bayes': [GaussianNB(var_smoothing=v) for v in (1e-3, 1e-1)],
+        'extra trees': [trees()],
+    }
+    found = {}
+    for name, models in candidates.items():
+        best = models[0]
+        if len(models) > 1:
+            wrong = [sum((m.fit(x[a], y[a]).predict(x[b]) != y[b]).sum() for a, b in folds) for m in models]
+            best = models[int(np.argmin(wrong))]
+        found[name] = best.fit(x, y).predict(x_test).astype(np.int64)
+    return found
+
+
+def summary(seen: Sequence) -> dict:
+    """How often the intervals held the truth, for all procedures together and for each.
+
+    Args:
+        seen: `simulated_users.Seen` of all users in one test mode.
+
+    Returns:
+        Shares, percent and percentage points.
+    """
+    from overfit.study import stats
+
+    labels, at_size = seen[0].labels, np.array([one.at_size for one in seen])
+    final = np.array([one.final for one in seen])
+    true = at_size[:, 1:] - at_size[:, :1]
+    # The expectation over all users but the one whose interval is asked.
+    others = (true.sum(0) - true) / (len(seen) - 1)
+    true_final = final[:, 1:] - final[:, :1]
+    others_final = (true_final.sum(0) - true_final) / (len(seen) - 1)
+
+    def of(field, attribute):
+        return np.array([[getattr(one, attribute) for one in getattr(user, field)] for user in seen])
+
+    low, high, mean = (of('differences', name) for name in ('low_single', 'high_single', 'mean'))
+    wide_low, wide_high = of('differences', 'low'), of('differences', 'high')
+    error_low, error_high, error = (of('errors', name) for name in ('low', 'high', 'mean'))
+    holds = {
+        'difference': (low <= others) & (others <= high),
+        'difference_simultaneous': (wide_low <= others) & (others <= wide_high),
+        'difference_of_final_models_expected': (low <= others_final) & (others_final <= high),
+        'difference_of_own_final_models': (low <= true_final) & (true_final <= high),
+        'difference_of_own_labelled_sets': (low <= true) & (true <= high),
+    }
+    handed_over = ~np.isnan(final[0])
+    of_error = ((error_low <= final) & (final <= error_high))[:, handed_over]
+    verdicts = np.array([user.verdicts for user in seen])
+    compared = len(labels) - 1
+    known = ~np.isnan(others_final[0])
+
+    def share(held, number=None):
+        columns = np.arange(compared)[known] if number is None else [number]
+        return round(float(held[:, columns].mean()), 4)
+
+    wrong = (np.where(verdicts == 'helps', others, 0) > 0) | (np.where(verdicts == 'hurts', -others, 0) > 0)
+    rows = {
+        label: {
+            **{
+                f'coverage_of_{name}': share(held, n)
+                for name, held in holds.items()
+                if known[n] or 'final' not in name
+            },
+            'true_difference': round(float(true[:, n].mean()), 3),
+            'mean_difference': round(float(mean[:, n].mean()), 3),
+            'sd_of_difference': round(float(mean[:, n].std(ddof=1)), 3),
+            'half_width': round(float((high - low)[:, n].mean() / 2), 3),
+            'half_width_simultaneous': round(float((wide_high - wide_low)[:, n].mean() / 2), 3),
+            'verdicts': {word: int((verdicts[:, n] == word).sum()) for word in stats.VERDICTS},
+        }
+        for n, label in enumerate(labels[1:])
+    }
+    models = {
+        label: {
+            'coverage': round(float(of_error[:, n].mean()), 4),
+            'true_error': round(float(final[:, n].mean()), 3),
+            'mean_error': round(float(error[:, n].mean()), 3),
+            'half_width': round(float((error_high - error_low)[:, n].mean() / 2), 3),
+        }
+        for n, label in enumerate(np.array(labels)[handed_over].tolist())
+    }
+    arms = np.arange(compared)[known]
+    return {
+        'users': len(seen),
+        **{f'coverage_of_{name}': share(held) for name, held in holds.items()},
+        'coverage_of_all_differences_at_once': round(
+            float(holds['difference_simultaneous'].all(1).mean()), 4
+        ),
+        'coverage_of_model_error': round(float(of_error.mean()), 4),
+        'half_width_of_difference': round(float((high - low)[:, arms].mean() / 2), 3),
+        'half_width_simultaneous': round(float((wide_high - wide_low)[:, arms].mean() / 2), 3),
+        'half_width_of_model_error': round(float((error_high - error_low)[:, handed_over].mean() / 2), 3),
+        'detectable': round(float(np.mean([user.detectable for user in seen])), 3),
+        'verdicts': {word: int((verdicts[:, arms] == word).sum()) for word in stats.VERDICTS},
+        'verdicts_of_the_wrong_sign': int(wrong[:, arms].sum()),
+        'control_verdicts': int(np.isin(verdicts[:, ~known], stats.DECIDED).sum()),
+        'differences': rows,
+        'models': models,
+    }
+
+
+def table(summaries: Mapping[str, dict]) -> str:
+    """The main figures of both test modes as text."""
+    lines = [f'{"":46}' + ''.join(f'{mode:>14}' for mode in summaries)]
+    first = next(iter(summaries.values()))
+    for key, value in first.items():
+        if isinstance(value, int | float):
+            figures = ''.join(f'{one[key]:>14g}' for one in summaries.values())
+            lines.append(f'{key.replace("_", " "):46}{figures}')
+    for word in first['verdicts']:
+        lines.append(f'{word:46}' + ''.join(f'{one["verdicts"][word]:>14}' for one in summaries.values()))
+    return '\n'.join(lines)
+
+
+def large() -> tuple:
+    """The large set, its test examples among the others, and its name."""
+    from overfit.data import load
+
+    data = load.load(DATA.value)
+    big = data.train
+    if not data.cross_fitted:
+        both = [np.concatenate(pair) for pair in ((big.x, data.test.x), (big.y, data.test.reveal()))]
+        big = big._replace(x=both[0], y=both[1], groups=None)
+    return big, data.name, data.sha256
+
+
+def simulate(big, user: int) -> dict:
+    """What one user sees, by test mode."""
+    from experiments import simulated_users
+    from overfit.study import requests
+
+    seed = simulated_users.study_seed(SEED.value, user)
+    own, rest = simulated_users.draw(big, TRAIN_SIZE.value or 300, REST.value, seed=seed)
+    found = {}
+    for mode in MODES:
+        sets = LABELLED_SETS.value or 10
+        asked = simulated_users.ask(big, own, rest, mode, sets, CONTROLS.value, seed=seed)
+        if NETS.value:
+            baseline = squeeze.baseline_of(asked.data.train)
+            techniques = squeeze.techniques_of(baseline, big.kind)
+            request = requests.Request(baseline=baseline, trials=squeeze.TRIALS.value, seed=seed)
+            mistakes = simulated_users.with_nets(asked, techniques, request, squeezed=TRY_COMBINATION.value)
+        else:
+            mistakes = simulated_users.with_functions(asked, scikit)
+        found[mode] = simulated_users.read(asked, mistakes)
+    return found
+
+
+def run() -> None:
+    """Simulates the users; prints and writes what they saw."""
+    big, name, sha256 = large()
+    about = {
+        'command': shlex.join(['python', '-m', 'experiments.own_data', *arguments_without_paths()]),
+        'versions': provenance.versions(),
+        'git': provenance.git_hash(),
+        'machine': provenance.machine(),
+        'data': {'name': name, 'sha256': sha256, 'examples': len(big.y), 'kind': big.kind.name},
+        'train_size': TRAIN_SIZE.value or 300,
+        'seed': SEED.value,
+    }
+    seen, begin = {mode: [] for mode in MODES}, time.monotonic()
+    for user in range(FIRST.value, FIRST.value + USERS.value):
+        for mode, one in simulate(big, user).items():
+            seen[mode].append(one)
+        done = len(seen[MODES[0]])
+        seconds = time.monotonic() - begin
+        print(f'user {user} ({done}/{USERS.value}) after {seconds:.0f} s', file=sys.stderr, flush=True)
+        if JSON.value and (done % 10 == 0 or done == USERS.value) and done > 1:
+            summaries = {mode: summary(of_mode) for mode, of_mode in seen.items()}
+            result = about | {'seconds_a_user': round(seconds / done, 2), 'modes': summaries}
+            pathlib.Path(JSON.value).write_text(json.dumps(result, indent=1) + '\n')
+    print(table({mode: summary(of_mode) for mode, of_mode in seen.items()}))
+
+
+def arguments_without_paths() -> list[str]:
+    """The flags of this run, folders left out."""
+    found = []
+    for argument in sys.argv[1:]:
+        flag, equals, value = argument.partition('=')
+        if flag != '--json':
+            found.append(flag + equals + (pathlib.Path(value).name if flag == '--data' else value))
+    return found
+
+
+def main(arguments: list[str]) -> None:
+    """Runs what the flags describe; wrong input ends in one sentence."""
+    if len(arguments) > 1:
+        raise app.UsageError(f'unexpected argument {arguments[1]!r}: flags start with --, as --users=20')
+    logging.set_verbosity(logging.WARNING)
+    import jax
+    from threadpoolctl import threadpool_limits
+
+    jax.config.update('jax_num_cpu_devices', provenance.cores())
+    squeeze.keep_programs()
+    try:
+        if NETS.value:
+            run()
+        else:
+            with threadpool_limits(1):  # small matrices: threads would only wait for each other
+                run()
+    except ValueError as error:
+        if os.environ.get('OVERFIT_DEBUG'):
+            raise
+        print(f'own_data: {as_flags(str(error))}', file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == '__main__':
+    app.run(main)
