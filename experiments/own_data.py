@@ -3,10 +3,10 @@
     python -m experiments.own_data --data=mnist --users=200 --json=own_mnist.json
     python -m experiments.own_data --data=mnist --nets --users=12 --techniques=dropout,center,refit
 
-Every user draws `--train_size` examples of a large set, as data of their own, and compares procedures on them,
-cross-fitted and with 30 % held out. The other examples tell what was true: the expected difference between
-two procedures over all users, and the error of the model that each user is handed over. Procedures are
-scikit-learn's, tuned anew on every labelled set, or, with `--nets`, the arms of a study.
+Every user draws `--train_size` examples of a large set, as data of their own, and compares procedures on
+them, cross-fitted and with 30 % held out. The other examples tell what was true: the expected difference
+between two procedures over all users, and the error of the model that each user is handed over. Procedures
+are scikit-learn's, tuned anew on every labelled set, or, with `--nets`, the arms of a study.
 """
 
 import functools
@@ -263,6 +263,7 @@ def main(arguments: list[str]) -> None:
         raise app.UsageError(f'unexpected argument {arguments[1]!r}: flags start with --, as --users=20')
     logging.set_verbosity(logging.WARNING)
     import jax
+    from sklearn import config_context
     from threadpoolctl import threadpool_limits
 
     jax.config.update('jax_num_cpu_devices', provenance.cores())
@@ -271,7 +272,8 @@ def main(arguments: list[str]) -> None:
         if NETS.value:
             run()
         else:
-            with threadpool_limits(1):  # small matrices: threads would only wait for each other
+            # Small matrices: threads would only wait for each other, and checks take longer than fits.
+            with threadpool_limits(1), config_context(assume_finite=True, skip_parameter_validation=True):
                 run()
     except ValueError as error:
         if os.environ.get('OVERFIT_DEBUG'):

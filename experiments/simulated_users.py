@@ -1,12 +1,12 @@
 """Simulated users: each has a few examples of a large set and no test set; the rest of the set is the truth.
 
-A user's examples go the way that anybody's own data go: `load.from_arrays`, labelled sets, procedures, tables
-of mistakes, intervals. The examples that nobody has are appended to what every labelled set tests, so that the
-same tables tell what would have been true; the user's own part of a table is what intervals are made of.
+A user's examples go the way that anybody's own data go: `load.from_arrays`, labelled sets, procedures,
+tables of mistakes, intervals. The examples that nobody has are appended to what every labelled set tests, so
+that the same tables tell what would have been true; intervals are made of the user's own part of a table.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
