@@ -15,8 +15,9 @@ import numpy as np
 from experiments.speed import jax_columns, processes
 from overfit import base, keys
 from overfit.data import load
-from overfit.study import measure, requests, search, spaces
+from overfit.study import procedures, race, requests, search
 from overfit.study import results as results_lib
+from overfit.study.course import Course, Run
 from overfit.study.protocol import seed_of
 from overfit.train import step
 from overfit.train.engine import population
@@ -25,7 +26,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 # In the line that `overfit.study.decide` prints for every tuned arm, and in no line before: the first result.
 FIRST_RESULT = 'validation error'
 TRAIN_SIZE = 200  # labelled digits, the default of `experiments.squeeze`
-SAMPLE, FOLDS = 0.02, 2
+SAMPLE = 0.02
 
 
 class Sampled(NamedTuple):
@@ -144,48 +145,56 @@ def sample() -> Sampled:
 
 
 def members_of_study(study: requests.Study) -> list[population.Member]:
-    """Lists the nets that tune the arms, each setting `FOLDS` times, and those that measure them.
+    """Lists the nets that tune the arms on all labelled sets, and those that measure them besides.
 
-    A fold of the search is represented by a split of the same size: in a plain loop it takes the same time.
+    In each race the first settings go on to all folds, and the first one is measured: whichever do, a net
+    takes the same time in a plain loop. Nets that arms have in common are there once, as in a study.
     """
-    design, pool = study.design, study.splits.train
-    protocol = design.plan.protocol
-    searching = [
-        measure.Replicate(design.labelled, seed_of(protocol.seed, 'search', number))
-        for number in range(FOLDS)
-    ]
-    measuring = [
-        measure.replicate(pool, protocol.train_size, protocol, number)
-        for number in range(protocol.replicates)
-    ]
-    members = []
+    design = study.design
+    protocol, places = design.plan.protocol, design.places
+    course = Course(study.splits.train, design.sets, protocol, study.splits.test.x)
+    first, going_on = race.heat(protocol.trials, protocol.folds)
+    runs = {}  # in order, each once
     for arm in design.arms:
-        steps = float(arm.stretch * protocol.steps)
-        settings = [
-            base.Hyper.of(**{'steps': steps} | values)
-            for values in spaces.trials(arm.space, protocol.trials, seed=protocol.seed)
-        ]
-        searched = arm._replace(nets=1, refit=False)
-        for hyper in settings:
-            for replicate in searching:
-                members += measure.members_of(_tuned(searched, hyper), replicate, pool.y, protocol)
-        for replicate in measuring:
-            members += measure.members_of(_tuned(arm, settings[0]), replicate, pool.y, protocol)
-    return members
+        for place in places.tuned:
+            settings = search.settings(arm, course, place)
+            raced = [
+                [
+                    Run(arm.recipe, hyper, place, fold, arm.restore_best)
+                    for fold in range(protocol.folds if number < going_on else first)
+                ]
+                for number, hyper in enumerate(settings)
+            ]
+            runs |= dict.fromkeys(run for of_setting in raced for run in of_setting)
+            if place in places.measured:
+                models = procedures.models_of(_tuned(arm, place, raced[0]), course)
+                runs |= dict.fromkeys(run for nets in models for run in nets)
+    return [_member(run, course) for run in runs]
 
 
-def _tuned(arm, hyper):
+def _tuned(arm, place, runs):
     """An arm with a setting that no search has chosen; a refit takes all of its steps."""
     return search.Tuned(
         arm,
-        hyper,
-        fold_scores=(0.0,),
+        place,
+        runs[0].hyper,
+        tuple(runs),
+        fold_scores=(0.0,) * len(runs),
         error=0.0,
-        best_step=int(hyper.steps),
+        best_step=int(runs[0].hyper.steps),
         trials=1,
         member_steps=0,
         diverged=0,
     )
+
+
+def _member(run, course):
+    """The net of a run; a fold is represented by a split of the same size."""
+    one, validation = course.sets[run.place], course.protocol.validation
+    held = 0 if run.stop_at is not None else round(validation * len(one.labelled))
+    train, rest = np.split(one.labelled, [len(one.labelled) - held])
+    seed = seed_of(one.seed, 'net', run.net)
+    return population.Member(run.recipe, run.hyper, seed, train, rest, run.restore_best, run.stop_at)
 
 
 def train_one_by_one(members: Sequence[population.Member], pool: base.Examples) -> Sampled:

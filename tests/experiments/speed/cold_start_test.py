@@ -1,6 +1,7 @@
 """The whole study against the same nets in a plain loop."""
 
 import collections
+from unittest import mock
 
 import numpy as np
 from absl.testing import absltest
@@ -8,8 +9,9 @@ from absl.testing import absltest
 from experiments.speed import cold_start
 from overfit.data import splits
 from overfit.nn import models
-from overfit.study import decide, requests, techniques
+from overfit.study import decide, race, requests, search, techniques
 from overfit.study import results as results_lib
+from overfit.study.course import Course
 from overfit.study.progress import Progress
 from overfit.train.engine import population
 from tests import problems
@@ -32,7 +34,7 @@ def _study():
     test = problems.blobs(30, seed=1)
     data = splits.Splits(problems.blobs(60), splits.Holdout(test.x, test.y), 'blobs', 'given', (), 'abc')
     compared = [techniques.dropout, techniques.longer, techniques.refit, techniques.ensemble(2)]
-    request = requests.Request(train_size=30, techniques=compared, trials=2, replicates=3)
+    request = requests.Request(train_size=30, techniques=compared, trials=2, labelled_sets=3)
     return requests.prepare(data, request)
 
 
@@ -44,23 +46,46 @@ class StudyTest(absltest.TestCase):
         progress = FirstLine(design.plan.seconds, quiet=True)
         self.addCleanup(progress.close)
         with self.assertRaisesRegex(Printed, cold_start.FIRST_RESULT):
-            decide.decide(study.splits.train, design, progress)
+            course = Course(study.splits.train, design.sets, protocol, study.splits.test.x)
+            decide.compare(course, design, progress)
         self.assertNotIn(cold_start.FIRST_RESULT, requests.describe(study))
 
     def test_nets_of_a_study(self):
         study = _study()
         steps = study.design.plan.protocol.steps
         members = cold_start.members_of_study(study)
-        # Baseline, dropout, longer, the ensemble's nets: 24 of 30 labels; refit: all of them, for more steps.
+        protocol, sets = study.design.plan.protocol, 3
+        raced = race.nets(2, protocol.folds) * sets
+        # Baseline and dropout search, refit and the average with the baseline; 24 of 30 labels. The average
+        # takes its two nets from the folds; a refit takes all labels, for more steps.
+        self.assertGreaterEqual(protocol.folds, 2)
         self.assertEqual(
             collections.Counter((len(member.train), round(member.limit)) for member in members),
             {
-                (24, steps): 2 * 2 * 4 + 3 * 2 + 3 * 2,
-                (24, 2 * steps): 2 * 2 + 3,
-                (30, round(1.25 * steps)): 3,
+                (24, steps): 2 * raced,
+                (24, 2 * steps): raced,
+                (30, round(1.25 * steps)): protocol.folds * sets,
             },
         )
-        self.assertLen({member.seed for member in members}, 2 + 3 * 2)
+        self.assertLen({member.seed for member in members}, protocol.folds * sets)
+
+    def test_members_are_those_of_the_study(self):
+        study, trained = _study(), []
+
+        def train(members, *_, **__):
+            trained.extend(members)
+            raise Printed
+
+        design = study.design
+        course = Course(study.splits.train, design.sets, design.plan.protocol, study.splits.test.x)
+        with mock.patch.object(population, 'train', train), self.assertRaises(Printed):
+            search.search(course, design.arms[:1], design.places.measured)
+
+        def numbers(members):
+            return {(m.seed, m.hyper.learning_rate, len(m.train), m.limit) for m in members}
+
+        self.assertNotEmpty(trained)
+        self.assertContainsSubset(numbers(trained), numbers(cold_start.members_of_study(study)))
 
     def test_rows(self):
         made = made_up.results()
