@@ -137,7 +137,7 @@ def _climb(tuned, course, baseline, fits, effort):
             continue
         tries -= 1
         arm = arm_of(techniques, baseline)
-        steps = float(arm.stretch * course.protocol.steps)
+        steps = course.steps(arm, plain.place)
         found = yield Attempt(arm, tuple(hyper.with_numbers(steps=steps) for hyper in settings), best)
         if beats(found, best):
             best = found

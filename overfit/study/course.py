@@ -71,6 +71,11 @@ class Course:
         self._trained: dict[Run, population.Trained] = {}
         self._predicted: dict[Run, np.ndarray] = {}
 
+    def steps(self, arm: Arm, place: int) -> float:
+        """Steps of a net of an arm: a larger labelled set than the protocol's takes as many epochs."""
+        longer = max(1.0, len(self.sets[place].labelled) / self.protocol.train_size)
+        return float(longer * arm.stretch * self.protocol.steps)
+
     def expect(self, arms: Iterable[Arm], also: Iterable[str] = ()) -> None:
         """Announces arms: with the numbers of all of them present, those of a structure share one program.
 

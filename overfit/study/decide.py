@@ -72,10 +72,7 @@ def compare(course: Course, design: Design, progress: Progress) -> Compared:
         outcomes = _regrouped(procedures.outcomes(course, flat), len(places.measured))
     with progress.phase('checking', plan.member_steps['checking'], trains=True) as course.progress:
         controls = tuple(_run(course, design.arms[0], again) for again in places.controls)
-        sizes = {
-            size: _run(course, design.arms[0], at, longer=max(1.0, size / plan.protocol.train_size))
-            for size, at in places.sizes.items()
-        }
+        sizes = {size: _run(course, design.arms[0], at) for size, at in places.sizes.items()}
         fewer = {
             arm.label: {size: _run(course, arm, places.sizes[size]) for size in plan.fewer}
             for arm in (_liked(tuned) if plan.fewer else ())
@@ -129,8 +126,8 @@ def last_techniques(arms: Sequence[Arm], nets: int) -> list[techniques.Technique
     return refits[:1] + ([techniques.ensemble(nets)] if several and nets > 1 else [])
 
 
-def _run(course, arm, places, longer=1.0):
-    [tuned] = search.search(course, [arm], places, longer=longer)
+def _run(course, arm, places):
+    [tuned] = search.search(course, [arm], places)
     return tuple(procedures.outcomes(course, tuned))
 
 
