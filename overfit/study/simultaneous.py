@@ -43,7 +43,7 @@ def compare(
     chex.assert_equal_shape([mistakes[0], baseline])
     parts = variances.crossed(mistakes - baseline, columns)
     variance, freedom = variances.spread(parts)
-    correlation = _correlation(parts.row + parts.column - parts.residual)
+    correlation = _correlation(parts.covariance)
     variance, freedom = moderated(variance, freedom, correlation)
     p = stats.p_values(parts.means, variance, freedom)
     level, adjusted = _single_step(p, freedom, correlation)
@@ -190,13 +190,12 @@ def near_best(mistakes: np.ndarray, columns: np.ndarray | None = None) -> np.nda
     if count < 2:
         return np.ones(count, bool)
     parts = variances.crossed(mistakes, columns)
-    covariance = parts.row + parts.column - parts.residual
     eye, near = np.eye(count), np.ones(count, bool)
     tested = []
     for i in range(count):
         contrast = np.delete(eye[i] - eye, i, 0)
         variance, freedom = variances.spread(parts, contrast)
-        correlation = _correlation(contrast @ covariance @ contrast.T)
+        correlation = _correlation(contrast @ parts.covariance @ contrast.T)
         tested.append((contrast @ parts.means, *moderated(variance, freedom, correlation), correlation))
     freedom = np.full(count - 1, np.median([one[2] for one in tested]))
     least = _least_p(freedom, float(np.median([one[3] for one in tested])), one_sided=True)

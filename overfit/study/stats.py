@@ -16,7 +16,7 @@ import chex
 import numpy as np
 from scipy import special
 
-from overfit.study.variances import crossed, spread
+from overfit.study.variances import crossed, luck, spread
 
 SIGNIFICANCE = 0.05
 
@@ -64,7 +64,7 @@ class Difference(NamedTuple):
     shrunk: float | None = None
 
 
-def interval(mistakes: np.ndarray, columns: np.ndarray | None = None) -> Interval:
+def interval(mistakes: np.ndarray, columns: np.ndarray | None = None, *, one_model: bool = False) -> Interval:
     """Mean test error in percent, with a 95 % interval for new labelled sets and new test examples.
 
     Wilson's interval `(p + t^2 / 2n ± t sqrt(p (1 - p) / n + t^2 / 4n^2)) / (1 + t^2 / n)`, with the
@@ -76,6 +76,8 @@ def interval(mistakes: np.ndarray, columns: np.ndarray | None = None) -> Interva
     Args:
         mistakes: `[J, N]`, share of the nets on labelled set j that get example n wrong; NaN: not tested.
         columns: `[N]`, the group of each example; `None`: each stands for itself.
+        one_model: whether the interval is to hold the error of one model of that kind, as of the one that is
+            handed over, rather than the expected error: it is wider by the luck of one training.
 
     Returns:
         Interval in percent, `n` = J.
@@ -89,6 +91,7 @@ def interval(mistakes: np.ndarray, columns: np.ndarray | None = None) -> Interva
     mistakes = shares(mistakes)
     parts = crossed(mistakes[None], columns)
     (mean,), ((variance,), (freedom,)) = np.clip(parts.means, 0, 1), spread(parts)
+    variance += luck(parts)[0] if one_model else 0.0
     bernoulli = mean * (1 - mean)
     some = [np.nansum(side, 0) > 0 for side in (mistakes, 1 - mistakes)]
     informative = min(
