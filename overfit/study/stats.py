@@ -91,7 +91,11 @@ def interval(mistakes: np.ndarray, columns: np.ndarray | None = None, *, one_mod
     mistakes = shares(mistakes)
     parts = crossed(mistakes[None], columns)
     (mean,), ((variance,), (freedom,)) = np.clip(parts.means, 0, 1), spread(parts)
-    variance += luck(parts)[0] if one_model else 0.0
+    if one_model:
+        (more,), (few,) = luck(parts)
+        noise = variance**2 / freedom + more**2 / few
+        variance += more
+        freedom = variance**2 / noise if noise > 0 else freedom
     bernoulli = mean * (1 - mean)
     some = [np.nansum(side, 0) > 0 for side in (mistakes, 1 - mistakes)]
     informative = min(

@@ -135,7 +135,7 @@ def _products(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
     return (sums / np.maximum(counts, 1)) @ sums.T
 
 
-def luck(parts: Parts) -> np.ndarray:
+def luck(parts: Parts) -> tuple[np.ndarray, np.ndarray]:
     """Variance of the error of one model about the expected error: the luck of its labelled set and training.
 
     The variance of rows where the table is full. Where it is cross-fitted a row has too few examples to show
@@ -147,13 +147,15 @@ def luck(parts: Parts) -> np.ndarray:
         parts: of M tables.
 
     Returns:
-        `[M]`; 0 where every example is tested once.
+        Variances and degrees of freedom, `[M]` each; a variance of 0 where every example is tested once.
     """
     row, column, residual = (np.diag(part) for part in (parts.row, parts.column, parts.residual))
     if parts.once is None:
-        return np.maximum(row - residual, 0) * (parts.freedom[0] + 1)
+        between, sets = np.maximum(row - residual, 0), parts.freedom[0]
+        freedom = sets * (between / np.where(row > 0, row, 1.0)) ** 2
+        return between * (sets + 1), np.maximum(freedom, 1.0)
     share = parts.repeats / (parts.repeats - 1) if parts.repeats > 1 else 0.0
-    return np.maximum(np.diag(parts.once) - column, 0) * share
+    return np.maximum(np.diag(parts.once) - column, 0) * share, np.full(len(row), parts.units - 1.0)
 
 
 def spread(parts: Parts, contrast: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:

@@ -141,7 +141,7 @@ class LuckTest(absltest.TestCase):
         rng, found = np.random.default_rng(6), []
         for _ in range(300):
             values = 0.3 * rng.standard_normal((1, 10, 1)) + rng.standard_normal((1, 10, 200))
-            found.append(variances.luck(variances.crossed(values))[0])
+            found.append(variances.luck(variances.crossed(values))[0][0])
         self.assertAlmostEqual(np.mean(found), 0.09, delta=0.01)
 
     def test_disagreement_of_repeats(self):
@@ -153,10 +153,10 @@ class LuckTest(absltest.TestCase):
             table[present[:, n], n] = values[:, n]
         expected = ((values[0] - values[1]) ** 2).mean() / 2 / 200
         self.assertAlmostEqual(
-            variances.luck(variances.crossed(table[None]))[0], expected, delta=expected / 20
+            variances.luck(variances.crossed(table[None]))[0][0], expected, delta=expected / 20
         )
         alone = variances.crossed(np.where(populations.tested(rng, 1, 5, 200), values[0], np.nan)[None])
-        self.assertEqual(variances.luck(alone)[0], 0)
+        self.assertEqual(variances.luck(alone)[0][0], 0)
 
 
 if __name__ == '__main__':
