@@ -22,6 +22,15 @@ def compare(
 ) -> list[Difference]:
     """Errors of the arms minus that of the baseline, with intervals that hold for all arms at once.
 
+    `d ± t_df(1 - alpha / 2) se` with each arm's own degrees of freedom; `alpha` is the 5 % quantile of the
+    smallest p-value of arms that do not differ, drawn with one correlation between any two of them.
+
+    Measured with 38 arms that do not differ (error 8 %, N 60 to 800, J 5 to 20, full tables): at least one
+    has a verdict in 0 to 1 % of studies at N = 60 and in 2 to 4 % at N = 300 and 800; an arm alone has
+    p < 0.05 in 2.9 to 4.4 %. Cross-fitted (N = 300, 2 repeats): 0 to 1 %, and 0.4 to 1.8 % alone, where nets
+    err independently of what they share, so that counting each example once is cautious. Where 8 of 38 arms
+    have 2.7 times the variance (J 5 and 10, N = 300): 2 to 3 %, and 5.0 to 5.4 % of those arms alone.
+
     Args:
         mistakes: `[A, J, N]`, mistakes of the arms, shares; NaN: not tested.
         baseline: `[J, N]`, mistakes of the baseline on the same labelled sets and examples.

@@ -73,6 +73,13 @@ def interval(mistakes: np.ndarray, columns: np.ndarray | None = None, *, one_mod
     examples, so `1 / n` is shrunk towards `1 / N` (always) as if by 2 more; no mistake at all still has an
     upper end.
 
+    Measured coverage of the population's error: full tables (2 to 20 %, N 60 to 800, J 5 to 20) 94 to 98 %,
+    99 % at N = 60 where no example is harder than another; cross-fitted (digits and clothes, 300 examples, 5
+    folds, 2 repeats; 420 users of linear models, an SVM, trees, nearest neighbour) 92 to 97 % for the
+    expected error of models trained on a fold's 240. The error of the one model trained on all 300 is covered
+    87 to 94 %; with `one_model` 91 to 96 %, the intervals being 6 to 22 % wider. What is left is on the safe
+    side: with 300 labels in place of 240 the model errs 0.5 to 1.1 points less (of 13 to 43) than is said.
+
     Args:
         mistakes: `[J, N]`, share of the nets on labelled set j that get example n wrong; NaN: not tested.
         columns: `[N]`, the group of each example; `None`: each stands for itself.
@@ -115,6 +122,15 @@ def difference(mistakes: np.ndarray, other: np.ndarray, columns: np.ndarray | No
     `d ± t sqrt(variance)` of the table `mistakes - other`, with t on Satterthwaite's degrees of freedom.
     Arms that agree on every example differ by 0 with p = 1; the interval is then what N examples without a
     disagreement still allow, `± (1 - 0.025^(1/N))`.
+
+    Measured on full tables (N 60 or 800, J 5 to 20, error 5 to 20 %): the 5 % test rejects 3.5 to 6.5 % of
+    true nulls, and the interval covers a known effect 92 to 95 times in 100. The test is conservative (under
+    3 %) at N = 30, or at an error of 2 % on N = 60, and liberal (to 10 %) with 2 labelled sets. A t-test over
+    the labelled sets alone rejects 10 to 60 % where arms differ example by example but not on average.
+    Measured on cross-fitted tables (the users of `interval`): 93 to 98 % of the differences of procedures are
+    covered, 97 to 99 % of those of a procedure and its own repetition. Stratified folds flatter what leans on
+    the frequencies of the classes (logistic regression with a strong penalty: by 1.2 points of 30), and its
+    differences are covered 86 to 94 %; with plain folds 94 to 99 %.
 
     Args:
         mistakes: `[J, N]`, mistakes of the arm, shares; NaN: not tested.

@@ -50,6 +50,13 @@ def crossed(values: np.ndarray, columns: np.ndarray | None = None) -> Parts:
     A group of examples is one column, which a row may test several times; its interaction with the row is
     then a variance of its own. Products in place of squares give covariances.
 
+    A table with NaN counts as cross-fitted. There the labelled sets share most of their labels (5 folds: any
+    two share three quarters), which no estimate from one table can see (Bengio and Grandvalet 2004): the
+    variance above was too small by a factor of 1.42 on average (1.0 to 1.8) in simulations, and 95 %
+    intervals of differences covered 76 to 96 %. `once` counts each example as if it had been tested a single
+    time, whatever the number of repeats; it was too small by 1.09 (1.0 without the procedure that stratified
+    folds flatter, see `stats.difference`). It is a floor, so that a labelled set that went wrong still shows.
+
     Args:
         values: `[M, J, N]`, M quantities measured on the same labelled sets and examples; NaN where a
             labelled set does not test an example, the same in all M.
@@ -63,7 +70,8 @@ def crossed(values: np.ndarray, columns: np.ndarray | None = None) -> Parts:
             columns of another length.
 
     Reference: Henderson, "Estimation of variance and covariance components", Biometrics 1953; for full tables
-    Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 2007.
+    Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 2007; `once`: Bayle et al.,
+    "Cross-validation confidence intervals for test error", NeurIPS 2020.
     """
     chex.assert_rank(values, 3)
     values = np.asarray(values, np.float64)
