@@ -105,9 +105,8 @@ def interval(mistakes: np.ndarray, columns: np.ndarray | None = None, *, one_mod
         freedom = variance**2 / noise if noise > 0 else freedom
     bernoulli = mean * (1 - mean)
     some = [np.nansum(side, 0) > 0 for side in (mistakes, 1 - mistakes)]
-    informative = min(
-        len(np.unique(side.nonzero()[0] if columns is None else columns[side])) for side in some
-    )
+    groups = np.arange(mistakes.shape[1]) if columns is None else np.asarray(columns)
+    informative = min(len(np.unique(groups[side])) for side in some)
     repeats = variance / bernoulli if bernoulli > 0 else 0.0
     inverse = (informative * repeats + 2 / parts.units) / (informative + 2)
     z = special.stdtrit(freedom, 0.975) ** 2 * inverse
