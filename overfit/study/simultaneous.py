@@ -1,8 +1,8 @@
 """Comparisons of many arms with one baseline: intervals that hold for all arms at once, and the best arms.
 
 The arms share the labelled sets, the test examples and the baseline, so their errors are correlated, and each
-variance rests on few labelled sets (9 degrees of freedom for 10 sets). Both are used: the variances are drawn
-towards each other as far as their scatter is chance (`moderated`), and the simultaneous level is that of
+variance rests on few labelled sets (9 degrees of freedom for 10 sets). Both are used: the variances are
+raised to what the other arms suggest (`moderated`), and the simultaneous level is that of
 the smallest of correlated p-values rather than Bonferroni's.
 """
 
@@ -13,7 +13,7 @@ from scipy import special
 from overfit.study import stats, variances
 from overfit.study.stats import SIGNIFICANCE, Difference
 
-_DRAWS = 20_000  # the level of 0.05 is then known to 3 %
+_DRAWS = 10_000  # 500 of them decide the level of 5 %, which moves the half width by 1 %
 _FEWEST = 4  # arms whose means are shrunk: Efron and Morris 1975 need more than 3
 
 
@@ -21,6 +21,15 @@ def compare(
     mistakes: np.ndarray, baseline: np.ndarray, columns: np.ndarray | None = None
 ) -> list[Difference]:
     """Errors of the arms minus that of the baseline, with intervals that hold for all arms at once.
+
+    `d ± t_df(1 - alpha / 2) se` with each arm's own degrees of freedom; `alpha` is the 5 % quantile of the
+    smallest p-value of arms that do not differ, drawn with one correlation between any two of them.
+
+    Measured with 38 arms that do not differ (error 8 %, N 60 to 800, J 5 to 20, full tables): at least one
+    has a verdict in 0 to 1 % of studies at N = 60 and in 2 to 4 % at N = 300 and 800; an arm alone has
+    p < 0.05 in 2.9 to 4.4 %. Cross-fitted (N = 300, 2 repeats): 0 to 1 %, and 0.4 to 1.8 % alone, where nets
+    err independently of what they share, so that counting each example once is cautious. Where 8 of 38 arms
+    have 2.7 times the variance (J 5 and 10, N = 300): 2 to 3 %, and 5.0 to 5.4 % of those arms alone.
 
     Args:
         mistakes: `[A, J, N]`, mistakes of the arms, shares; NaN: not tested.
@@ -43,7 +52,7 @@ def compare(
     chex.assert_equal_shape([mistakes[0], baseline])
     parts = variances.crossed(mistakes - baseline, columns)
     variance, freedom = variances.spread(parts)
-    correlation = _correlation(parts.row + parts.column - parts.residual)
+    correlation = _correlation(parts.covariance)
     variance, freedom = moderated(variance, freedom, correlation)
     p = stats.p_values(parts.means, variance, freedom)
     level, adjusted = _single_step(p, freedom, correlation)
@@ -73,12 +82,17 @@ def _correlation(covariance: np.ndarray) -> float:
 def moderated(
     variance: np.ndarray, freedom: np.ndarray, correlation: float = 0.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Variances drawn towards each other as far as their scatter is chance, with their degrees of freedom.
+    """Variances raised to what the other arms suggest, with their degrees of freedom.
 
-    `(d0 s0^2 + d s^2) / (d0 + d)` with `d0 + d` degrees of freedom, where `s0^2` and `d0` match the mean and
-    the variance of `log s^2`. Arms of correlation `r` have log variances of correlation about `r^2`: they
-    scatter less than independent ones by `1 - r^2`, and their mean is known less well, which bounds
-    `d0 + d` at the sum of all d, divided by `1 + (A - 1) r^2`.
+    `(d0 s0^2 + d s^2) / (d0 + d)` with `d0 + d` degrees of freedom where that is above `s^2`, else `s^2`
+    with d; `s0^2` and `d0` match the mean and the variance of `log s^2`. Arms of correlation `r` have log
+    variances of correlation about `r^2`: they scatter less than independent ones by `1 - r^2`, and their mean
+    is known less well, which bounds `d0 + d` at the sum of all d, divided by `1 + (A - 1) r^2`.
+
+    A variance is never lowered: where 2 to 8 of 40 arms have four times the variance of the rest (9 degrees
+    of freedom), lowering makes their 5 % test one of 11 to 19 %; so it is one of 4 to 6 %, that of the others
+    one of 3.5 %, and the simultaneous interval of the median arm is as narrow (3.3 to 3.8 standard errors;
+    4.3 without the other arms).
 
     Args:
         variance: `[A]`, not negative; those of 0 stay as they are.
@@ -97,12 +111,14 @@ def moderated(
     s2, d = variance[known], freedom[known]
     logs = np.log(s2) - special.digamma(d / 2) + np.log(d / 2)
     excess = logs.var(ddof=1) - (1 - correlation**2) * special.polygamma(1, d / 2).mean()
-    pooled = d.sum() / (1 + (len(d) - 1) * correlation**2)
-    prior = min(2 * _inverse_trigamma(excess), 1e6) if excess > 0 else 1e6
+    prior = 2 * _inverse_trigamma(excess) if excess > 1e-6 else 2e6
     typical = np.exp(logs.mean() + special.digamma(prior / 2) - np.log(prior / 2))
-    variance, freedom = variance.copy(), np.array(freedom, np.float64)
-    variance[known] = (prior * typical + d * s2) / (prior + d)
-    freedom[known] = np.maximum(np.minimum(prior + d, pooled), d)
+    pooled = d.sum() / (1 + (len(d) - 1) * correlation**2)
+    joint = (prior * typical + d * s2) / (prior + d)
+    raised = joint > s2
+    variance, freedom = np.array(variance, np.float64), np.array(freedom, np.float64)
+    variance[known] = np.where(raised, joint, s2)
+    freedom[known] = np.where(raised, np.maximum(np.minimum(prior + d, pooled), d), d)
     return variance, freedom
 
 
@@ -190,13 +206,12 @@ def near_best(mistakes: np.ndarray, columns: np.ndarray | None = None) -> np.nda
     if count < 2:
         return np.ones(count, bool)
     parts = variances.crossed(mistakes, columns)
-    covariance = parts.row + parts.column - parts.residual
     eye, near = np.eye(count), np.ones(count, bool)
     tested = []
     for i in range(count):
         contrast = np.delete(eye[i] - eye, i, 0)
         variance, freedom = variances.spread(parts, contrast)
-        correlation = _correlation(contrast @ covariance @ contrast.T)
+        correlation = _correlation(contrast @ parts.covariance @ contrast.T)
         tested.append((contrast @ parts.means, *moderated(variance, freedom, correlation), correlation))
     freedom = np.full(count - 1, np.median([one[2] for one in tested]))
     least = _least_p(freedom, float(np.median([one[3] for one in tested])), one_sided=True)

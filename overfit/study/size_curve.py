@@ -174,7 +174,7 @@ def labels_worth(
     first, second = rng.standard_normal((2, _DRAWS, len(means)))
     freedom = parts.freedom[0]
     heavy = np.sqrt(freedom / rng.chisquare(freedom, (_DRAWS, 1)))
-    noise = first * heavy @ _root(parts.row).T + second @ _root(parts.column - parts.residual).T
+    noise = first * heavy @ _root(parts.row).T + second @ _root(parts.covariance - parts.row).T
     noise = np.concatenate([np.zeros((1, len(means))), np.clip(noise / means, -10, 10)])
     logs = np.log(means) + noise
     factors = _log_factor(np.log(sizes), position, logs[:, :-1], logs[:, -1] - logs[:, position])

@@ -16,7 +16,7 @@ import chex
 import numpy as np
 from scipy import special
 
-from overfit.study.variances import crossed, spread
+from overfit.study.variances import crossed, luck, spread
 
 SIGNIFICANCE = 0.05
 
@@ -68,7 +68,7 @@ class Difference(NamedTuple):
     shrunk: float | None = None
 
 
-def interval(mistakes: np.ndarray, columns: np.ndarray | None = None) -> Interval:
+def interval(mistakes: np.ndarray, columns: np.ndarray | None = None, *, one_model: bool = False) -> Interval:
     """Mean test error in percent, with a 95 % interval for new labelled sets and new test examples.
 
     Wilson's interval `(p + t^2 / 2n ± t sqrt(p (1 - p) / n + t^2 / 4n^2)) / (1 + t^2 / n)`, with the
@@ -77,9 +77,18 @@ def interval(mistakes: np.ndarray, columns: np.ndarray | None = None) -> Interva
     examples, so `1 / n` is shrunk towards `1 / N` (always) as if by 2 more; no mistake at all still has an
     upper end.
 
+    Measured coverage of the population's error: full tables (2 to 20 %, N 60 to 800, J 5 to 20) 94 to 98 %,
+    99 % at N = 60 where no example is harder than another; cross-fitted (digits and clothes, 300 examples, 5
+    folds, 2 repeats; 420 users of linear models, an SVM, trees, nearest neighbour) 92 to 97 % for the
+    expected error of models trained on a fold's 240. The error of the one model trained on all 300 is covered
+    87 to 94 %; with `one_model` 91 to 96 %, the intervals being 6 to 22 % wider. What is left is on the safe
+    side: with 300 labels in place of 240 the model errs 0.5 to 1.1 points less (of 13 to 43) than is said.
+
     Args:
         mistakes: `[J, N]`, share of the nets on labelled set j that get example n wrong; NaN: not tested.
         columns: `[N]`, the group of each example; `None`: each stands for itself.
+        one_model: whether the interval is to hold the error of one model of that kind, as of the one that is
+            handed over, rather than the expected error: it is wider by the luck of one training.
 
     Returns:
         Interval in percent, `n` = J.
@@ -93,11 +102,15 @@ def interval(mistakes: np.ndarray, columns: np.ndarray | None = None) -> Interva
     mistakes = shares(mistakes)
     parts = crossed(mistakes[None], columns)
     (mean,), ((variance,), (freedom,)) = np.clip(parts.means, 0, 1), spread(parts)
+    if one_model:
+        (more,), (few,) = luck(parts)
+        noise = variance**2 / freedom + more**2 / few
+        variance += more
+        freedom = variance**2 / noise if noise > 0 else freedom
     bernoulli = mean * (1 - mean)
     some = [np.nansum(side, 0) > 0 for side in (mistakes, 1 - mistakes)]
-    informative = min(
-        len(np.unique(side.nonzero()[0] if columns is None else columns[side])) for side in some
-    )
+    groups = np.arange(mistakes.shape[1]) if columns is None else np.asarray(columns)
+    informative = min(len(np.unique(groups[side])) for side in some)
     repeats = variance / bernoulli if bernoulli > 0 else 0.0
     inverse = (informative * repeats + 2 / parts.units) / (informative + 2)
     z = special.stdtrit(freedom, 0.975) ** 2 * inverse
@@ -112,6 +125,15 @@ def difference(mistakes: np.ndarray, other: np.ndarray, columns: np.ndarray | No
     `d ± t sqrt(variance)` of the table `mistakes - other`, with t on Satterthwaite's degrees of freedom.
     Arms that agree on every example differ by 0 with p = 1; the interval is then what N examples without a
     disagreement still allow, `± (1 - 0.025^(1/N))`.
+
+    Measured on full tables (N 60 or 800, J 5 to 20, error 5 to 20 %): the 5 % test rejects 3.5 to 6.5 % of
+    true nulls, and the interval covers a known effect 92 to 95 times in 100. The test is conservative (under
+    3 %) at N = 30, or at an error of 2 % on N = 60, and liberal (to 10 %) with 2 labelled sets. A t-test over
+    the labelled sets alone rejects 10 to 60 % where arms differ example by example but not on average.
+    Measured on cross-fitted tables (the users of `interval`): 93 to 98 % of the differences of procedures are
+    covered, 97 to 99 % of those of a procedure and its own repetition. Stratified folds flatter what leans on
+    the frequencies of the classes (logistic regression with a strong penalty: by 1.2 points of 30), and its
+    differences are covered 86 to 94 %; with plain folds 94 to 99 %.
 
     Args:
         mistakes: `[J, N]`, mistakes of the arm, shares; NaN: not tested.

@@ -21,6 +21,8 @@ class Parts(NamedTuple):
         residual: `[M, M]`, what both hold, counted twice in their sum.
         freedom: degrees of freedom of the three.
         units: number of independent test examples (groups).
+        repeats: number of labelled sets that test an example, on average.
+        once: `[M, M]`, the covariance as if every example had been tested once; `None`: the table is full.
     """
 
     means: np.ndarray
@@ -29,6 +31,13 @@ class Parts(NamedTuple):
     residual: np.ndarray
     freedom: tuple[int, int, int]
     units: int
+    repeats: float
+    once: np.ndarray | None = None
+
+    @property
+    def covariance(self) -> np.ndarray:
+        """`[M, M]`, of the means, not corrected for chance negative variances."""
+        return self.row + self.column - self.residual if self.once is None else self.once
 
 
 def crossed(values: np.ndarray, columns: np.ndarray | None = None) -> Parts:
@@ -40,6 +49,13 @@ def crossed(values: np.ndarray, columns: np.ndarray | None = None) -> Parts:
     unbiased estimate, for whatever entries there are; of a full table that of the analysis of variance.
     A group of examples is one column, which a row may test several times; its interaction with the row is
     then a variance of its own. Products in place of squares give covariances.
+
+    A table with NaN counts as cross-fitted. There the labelled sets share most of their labels (5 folds: any
+    two share three quarters), which no estimate from one table can see (Bengio and Grandvalet 2004): the
+    variance above was too small by a factor of 1.42 on average (1.0 to 1.8) in simulations, and 95 %
+    intervals of differences covered 76 to 96 %. `once` counts each example as if it had been tested a single
+    time, whatever the number of repeats; it was too small by 1.09 (1.0 without the procedure that stratified
+    folds flatter, see `stats.difference`). It is a floor, so that a labelled set that went wrong still shows.
 
     Args:
         values: `[M, J, N]`, M quantities measured on the same labelled sets and examples; NaN where a
@@ -54,7 +70,8 @@ def crossed(values: np.ndarray, columns: np.ndarray | None = None) -> Parts:
             columns of another length.
 
     Reference: Henderson, "Estimation of variance and covariance components", Biometrics 1953; for full tables
-    Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 2007.
+    Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 2007; `once`: Bayle et al.,
+    "Cross-validation confidence intervals for test error", NeurIPS 2020.
     """
     chex.assert_rank(values, 3)
     values = np.asarray(values, np.float64)
@@ -114,7 +131,11 @@ def crossed(values: np.ndarray, columns: np.ndarray | None = None) -> Parts:
     variance = sum(weight * square for weight, square in zip(solved, squares, strict=True))
     row, column = (weights[i] / expected[i, i] * squares[i] for i in (0, 1))
     freedom = rows - 1, units - 1, max(filled - rows - units + 1, 1)
-    return Parts(means, row, column, row + column - variance, freedom, units)
+    once = None
+    if filled < rows * units:
+        whole_cells = sums.reshape(len(sums), -1)
+        once = whole_cells @ whole_cells.T * (filled / (units - 1)) / total**2
+    return Parts(means, row, column, row + column - variance, freedom, units, filled / units, once)
 
 
 def _products(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -122,11 +143,35 @@ def _products(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
     return (sums / np.maximum(counts, 1)) @ sums.T
 
 
+def luck(parts: Parts) -> tuple[np.ndarray, np.ndarray]:
+    """Variance of the error of one model about the expected error: the luck of its labelled set and training.
+
+    The variance of rows where the table is full. Where it is cross-fitted a row has too few examples to show
+    it; how often the repeats disagree on an example, over N, stands in for it. In simulations (300 examples,
+    5 folds, 2 repeats) the stand-in was 0.9 to 1.5 squared points for a variance of 0.5 to 0.9 (logistic
+    regression, SVM, nearest neighbour), and 4.3 for one of 5.3 to 6.8 (trees).
+
+    Args:
+        parts: of M tables.
+
+    Returns:
+        Variances and degrees of freedom, `[M]` each; a variance of 0 where every example is tested once.
+    """
+    row, column, residual = (np.diag(part) for part in (parts.row, parts.column, parts.residual))
+    if parts.once is None:
+        between, sets = np.maximum(row - residual, 0), parts.freedom[0]
+        freedom = sets * (between / np.where(row > 0, row, 1.0)) ** 2
+        return between * (sets + 1), np.maximum(freedom, 1.0)
+    share = parts.repeats / (parts.repeats - 1) if parts.repeats > 1 else 0.0
+    return np.maximum(np.diag(parts.once) - column, 0) * share, np.full(len(row), parts.units - 1.0)
+
+
 def spread(parts: Parts, contrast: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Variance of means, kept positive, and its degrees of freedom (Satterthwaite 1946).
 
     The floor at half the labelled sets' variance keeps the estimate positive yet nearly unbiased: a floor at
-    the whole of it (example effects never below zero) makes a 5 % test one of 2 to 3 % at N = 60.
+    the whole of it (example effects never below zero) makes a 5 % test one of 2 to 3 % at N = 60. Where the
+    table is cross-fitted `once` is a second floor, see `crossed`.
 
     Args:
         parts: of M tables.
@@ -135,15 +180,20 @@ def spread(parts: Parts, contrast: np.ndarray | None = None) -> tuple[np.ndarray
     Returns:
         Variances and degrees of freedom, `[C]` or `[M]` each.
     """
-    kinds = parts.row, parts.column, parts.residual
-    if contrast is None:
-        row, column, residual = (np.diag(part) for part in kinds)
-    else:
-        row, column, residual = (((contrast @ part) * contrast).sum(1) for part in kinds)
-    rounding = 1e-14 * np.abs(np.diag(parts.column)).max()  # differences of large products
-    row, column, residual = (np.where(np.abs(part) > rounding, part, 0.0) for part in (row, column, residual))
+
+    def of(part: np.ndarray) -> np.ndarray:
+        return np.diag(part) if contrast is None else ((contrast @ part) * contrast).sum(1)
+
+    rounding = 1e-14 * np.diag(parts.column).max()  # contrasts are differences of large products
+    row, column, residual = (
+        np.where(np.abs(of(part)) > rounding, of(part), 0.0)
+        for part in (parts.row, parts.column, parts.residual)
+    )
     floor = np.where(row > 0, row / 2, np.maximum(residual, 0))  # few sets can agree to the last mistake
     variance = np.maximum(row + column - residual, floor)
     noise = sum(part**2 / free for part, free in zip((row, column, residual), parts.freedom, strict=True))
-    least = min(parts.freedom[:2])
-    return variance, np.maximum(least, variance**2 / np.where(noise > 0, noise, np.inf))
+    freedom = np.maximum(min(parts.freedom[:2]), variance**2 / np.where(noise > 0, noise, np.inf))
+    if parts.once is None:
+        return variance, freedom
+    once = np.where(of(parts.once) > rounding, of(parts.once), 0.0)
+    return np.maximum(variance, once), np.where(once >= variance, parts.units - 1.0, freedom)
