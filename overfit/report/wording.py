@@ -1,10 +1,18 @@
-"""Results as text: the verdict in two or three sentences, and the console's table."""
+"""Results as text: the headline, and the console's table with what is said below it."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+
+from overfit.report import headline as headline_lib
 from overfit.report import spelling
-from overfit.study.results import Results, Row
+from overfit.report.headline import by_effect, decimals
+from overfit.report.spelling import CROSS_FITTED, HELPS, HURTS, SAME
+from overfit.study.results import Interval, Results, Row
+
+WIDTH = 132  # columns of the console's table
+NEAR_BEST = '≈'
 
 
 class Cells(NamedTuple):
@@ -13,43 +21,44 @@ class Cells(NamedTuple):
     Attributes:
         prefix: what stands before the technique: `'+ '`, `'squeezed: '`, or nothing.
         technique: as in the results.
+        best: a mark where the row cannot be told from the best one.
         mean: test error, percent.
         half: half the width of its interval.
         change: difference from the tuned baseline, percentage points.
-        interval: its bounds, in brackets.
-        p: its corrected p-value.
-        worth: what the technique is worth in labels.
+        interval: its simultaneous bounds, in brackets.
+        shrunk: the difference after shrinking, percentage points.
+        p: its adjusted p-value.
+        worth: what the technique is worth in labels, a factor.
+        worth_interval: its bounds, in brackets.
+        enough: how few labels do with the technique, in words.
+        cost: of training its model, a multiple of the baseline's.
         verdict: as in the results.
     """
 
     prefix: str
     technique: str
+    best: str
     mean: str
     half: str
     change: str = ''
     interval: str = ''
+    shrunk: str = ''
     p: str = ''
     worth: str = ''
+    worth_interval: str = ''
+    enough: str = ''
+    cost: str = ''
     verdict: str = ''
 
 
-def by_effect(results: Results) -> list[Row]:
-    """Lists the arms, the most helpful first."""
-    return sorted(results.arms, key=lambda arm: arm.difference.mean)
-
-
 def everything(results: Results) -> list[Row]:
-    """Lists all rows: baseline, arms, and the squeezed model where it is measured."""
-    return [results.baseline, *results.arms, *([results.squeezed] if results.squeezed else [])]
-
-
-def decimals(results: Results) -> int:
-    """Returns how many decimals a percentage of these results gets."""
-    return 1 if results.baseline.test_error.mean >= 2 else 2
+    """Lists all rows: baseline, arms, controls, and the squeezed model where it is measured."""
+    own = [results.squeezed] if results.squeezed else []
+    return [results.baseline, *results.arms, *results.controls, *own]
 
 
 def headline(results: Results) -> str:
-    """Says in two or three sentences what helps, what hurts, how sure that is, and what the best model errs.
+    """Says in a few sentences what helps, what hurts, how sure that is, and what the best model errs.
 
     Args:
         results: whole or partial.
@@ -57,28 +66,11 @@ def headline(results: Results) -> str:
     Returns:
         Plain text.
     """
-    return ' '.join(sentences(results))
-
-
-def sentences(results: Results) -> list[str]:
-    """Returns the sentences of `headline`: techniques, then squeezed and best model where there are any."""
-    data, digits = results.data, decimals(results)
-    tally = _tally(by_effect(results), digits)
-    lines = [f'On {data.name} with {data.train:,} labelled {data.noun}, {tally}.']
-    if results.squeezed:
-        lines.append(_squeezed(results.squeezed, results.baseline, digits))
-    if results.best:
-        wrong = results.best.test_error
-        low, high = spelling.wilson(wrong, data.test)
-        lines.append(
-            f'The best model, ready to use, gets {wrong:.{digits}f} % of the {data.test:,} test '
-            f'{data.noun} wrong (95 % interval {low:.{digits}f} to {high:.{digits}f} %).'
-        )
-    return lines
+    return ' '.join(headline_lib.sentences(results))
 
 
 def table(results: Results) -> str:
-    """Lays the results out for a console.
+    """Lays the results out for a console, in at most `WIDTH` columns.
 
     Args:
         results: whole or partial.
@@ -87,56 +79,119 @@ def table(results: Results) -> str:
         Lines: header, one row an arm sorted by effect, the squeezed model, remarks, footnotes.
     """
     cells = rows(results)
-    effects = _aligned([row.change for row in cells], [row.interval for row in cells])
-    width = max(map(len, effects))
-    columns = {
-        '': [spelling.shortened(row.prefix + row.technique, 48) for row in cells],
+    columns = (
+        {'best': [row.best.center(4).rstrip() for row in cells]} if any(row.best for row in cells) else {}
+    )
+    columns |= {
         'test error %': _aligned([row.mean for row in cells], [f'± {row.half}' for row in cells]),
-        'against the tuned baseline': [
-            f'{effect:{width}}  {row.p}' for effect, row in zip(effects, cells, strict=True)
-        ],
-        'worth in labels': [row.worth for row in cells],
+        'against the baseline': _aligned([row.change for row in cells], [row.interval for row in cells]),
+        'shrunk': _aligned([row.shrunk for row in cells]),
+        'worth in labels': [f'{row.worth} {row.worth_interval}'.rstrip() for row in cells],
+        'cost': [row.cost for row in cells],
         'verdict': [row.verdict for row in cells],
     }
+    others = sum(2 + max(map(len, (title, *column))) for title, column in columns.items())
+    names = [
+        spelling.shortened(row.prefix + row.technique, max(28, min(48, WIDTH - others))) for row in cells
+    ]
     padded = []
-    for title, column in columns.items():
+    for title, column in ({'': names} | columns).items():
         width = max(map(len, (title, *column)))
         padded.append([cell.ljust(width) for cell in (title, *column)])
-    lines = ['   '.join(line).rstrip() for line in zip(*padded, strict=True)]
-    if results.squeezed and lines[-1].partition('   ')[0].endswith('…'):
+    lines = ['  '.join(line).rstrip() for line in zip(*padded, strict=True)]
+    if results.squeezed and names[-1].endswith('…'):
         lines += ['', f'squeezed: {results.squeezed.technique}']
-    notes = remarks(results)
+    notes = [*references(results), *controls(results), *remarks(results)]
     return '\n'.join([header(results), '', *lines, '', *notes, *[''] * bool(notes), *footnotes(results)])
 
 
 def rows(results: Results) -> list[Cells]:
     """Returns the table's cells as text: baseline, arms by effect, squeezed model."""
-    digits = decimals(results)
     arms = [('', results.baseline), *(('+ ', arm) for arm in by_effect(results))]
     if results.squeezed:
         arms.append(('squeezed: ', results.squeezed))
-    return [_cells(prefix, row, digits) for prefix, row in arms]
+    return [_cells(prefix, row, results) for prefix, row in arms]
+
+
+def control_rows(results: Results) -> list[Cells]:
+    """Returns the cells of the controls."""
+    return [_cells('', row, results) for row in results.controls]
+
+
+def tested(results: Results) -> str:
+    """Says on what the models were tested."""
+    data = results.data
+    if results.test_mode == CROSS_FITTED:
+        return f'all {data.test:,} {data.noun} tested, each by nets that were not trained on it'
+    return f'tested on {data.test:,} others'
 
 
 def header(results: Results) -> str:
-    """Returns one line: the data, its size, the replicates, the time."""
+    """Returns one line: the data, its size, how it was tested, the labelled sets, the time."""
     data = results.data
     parts = (
         data.name,
         f'{data.train:,} labelled {data.noun}, {data.classes} classes',
-        f'tested on {data.test:,} others',
-        spelling.counted(results.baseline.test_error.n, 'paired replicate'),
+        tested(results),
+        spelling.counted(results.labelled_sets, 'labelled set'),
         spelling.duration(results.seconds.total),
     )
     return ' · '.join(parts)
 
 
+def references(results: Results) -> list[str]:
+    """Returns a line for each reference, the best first: its error, and how much more the squeezed model errs."""
+    found = sorted(results.references or (), key=lambda one: one.test_error.mean)
+    if not found:
+        return []
+    digits = decimals(results)
+    errors = _aligned(
+        [f'{one.test_error.mean:.{digits}f}' for one in found],
+        [f'± {half(one.test_error):.{digits}f}' for one in found],
+    )
+    changes = _aligned(
+        [spelling.signed(one.difference.mean, digits) for one in found],
+        [spelling.bounds(one.difference, digits) for one in found],
+    )
+    width, wide = (max(map(len, texts)) for texts in ([one.name for one in found], errors))
+    lines = [
+        f'  {one.name:{width}}  {error:{wide}}  {change}'
+        for one, error, change in zip(found, errors, changes, strict=True)
+    ]
+    return ['references: test error %, and what the squeezed model errs more (+) or less (−)', *lines]
+
+
+def half(interval: Interval) -> float:
+    """Half the width of an interval."""
+    return (interval.high - interval.low) / 2
+
+
+def controls(results: Results) -> list[str]:
+    """Says how much two tunings of the same baseline differ, and warns where chance got a verdict."""
+    if not results.controls:
+        return []
+    digits = decimals(results)
+    spread = np.sqrt(np.mean([row.difference.mean**2 for row in results.controls]))
+    lines = [
+        f'controls: two tunings of the same baseline differ by ± {spread:.{digits}f} points '
+        f'({spelling.counted(len(results.controls), "control")})'
+    ]
+    judged = [
+        f'{row.technique}: {row.verdict} ({spelling.signed(row.difference.mean, digits)})'
+        for row in results.controls
+        if row.verdict in (HELPS, HURTS)
+    ]
+    if judged:
+        lines.append(
+            f'WARNING: mere chance got a verdict here ({"; ".join(judged)}), so trust the other verdicts '
+            'less than they say'
+        )
+    return lines
+
+
 def remarks(results: Results) -> list[str]:
-    """Returns lines that follow the table: references, optimism of the search, diverged nets, best model."""
+    """Returns lines that follow the table: optimism of the search, diverged nets, best model."""
     digits, lines = decimals(results), []
-    if results.references:
-        errors = [f'{one.name} {one.test_error.mean:.{digits}f}' for one in results.references]
-        lines.append(f'for reference: {", ".join(errors)}')
     optimism = results.search_optimism
     if optimism:
         lines.append(
@@ -146,102 +201,98 @@ def remarks(results: Results) -> list[str]:
     diverged = [f'{row.technique} {row.diverged}' for row in everything(results) if row.diverged]
     if diverged:
         lines.append(
-            f'nets that diverged on the fresh replicates and were stopped there: {", ".join(diverged)}'
+            f'nets that diverged in measuring, although their setting had not in the search: '
+            f'{", ".join(diverged)}; their learning rate lies too near to divergence, and their mistakes are '
+            'in the error of the row'
         )
     best = results.best
     if best:
-        low, high = spelling.wilson(best.test_error, results.data.test)
         line = 'best model: ' + f'{best.path} · ' * (best.path is not None)
-        line += f'test error {best.test_error:.{digits}f} % [{low:.{digits}f}, {high:.{digits}f}]'
+        line += f'test error {best.test_error:.{digits}f} % [{best.low:.{digits}f}, {best.high:.{digits}f}]'
+        if best.wrong is None:
+            line += f', estimated · trained on all {best.train:,} labelled {results.data.noun}'
         lines.append(line + f' · {best.members} nets averaged' * (best.members > 1))
     return lines
 
 
 def footnotes(results: Results) -> list[str]:
     """Returns lines that say how to read the table, and what was cut from the plan."""
-    worth = (
-        'worth in labels: how many times as many labels the baseline, at the setting found here, needs '
-        'for the same error'
+    digits, cells = decimals(results), rows(results)
+    margin = f'{results.margin:.{digits}f}'
+    compared = spelling.counted(len(results.arms), 'technique')
+    if results.controls:
+        compared += f' and {spelling.counted(len(results.controls), "control")}'
+    alone = (
+        ", the squeezed model's" + " and the references' each" * bool(results.references) + ' alone'
+        if results.squeezed
+        else ''
     )
-    if any(row.worth.endswith('extrapolated') for row in rows(results)):
-        worth += '; extrapolated: beyond the sizes measured, by a fitted power law'
-    adjusted = f'p: adjusted for {spelling.counted(len(results.arms), "comparison")} (Holm)'
-    if results.squeezed:
-        adjusted += ", the squeezed model's alone"
-    return [
-        f'± and [ ]: 95 % intervals; differences are paired, over the same replicates; {adjusted}',
-        worth,
-        *results.plan,
+    lines = [
+        '± and [ ]: 95 % intervals, for other labelled sets, tuning, splits, initial weights and test '
+        f'{results.data.noun}; those against the baseline are paired and hold for {compared} together{alone}',
+        f'verdict: {HELPS}, {HURTS}: the interval is on one side of zero; {SAME}: it is within ± {margin} '
+        "points, a tenth of the baseline's error; undecided: neither",
     ]
-
-
-def _squeezed(squeezed: Row, baseline: Row, digits: int) -> str:
-    before, after = f'{baseline.test_error.mean:.{digits}f} %', f'{squeezed.test_error.mean:.{digits}f} %'
-    if squeezed.verdict == 'no evidence':
-        return (
-            f'The squeezed model reaches {after} test error against {before} of the tuned baseline, '
-            'a difference that this comparison cannot tell from zero.'
+    if results.test_mode == CROSS_FITTED:
+        lines.append(
+            f'tested: the models of a labelled set are trained on {results.data.train:,} of the '
+            f'{results.data.test:,} {results.data.noun} and tested on others, until every one has been tested'
         )
-    change, worth = squeezed.difference, squeezed.labels_worth
-    verb = 'lowers' if squeezed.verdict == 'helps' else 'raises'
-    mean, low, high = (spelling.signed(value, digits) for value in (change.mean, change.low, change.high))
-    sentence = (
-        f'The squeezed model {verb} the test error of the tuned baseline from {before} to {after} '
-        f'({mean} points, 95 % interval {low} to {high})'
+    if any(row.shrunk for row in cells):
+        lines.append(
+            'shrunk: the difference, moved towards the mean of all by as much as chance spreads them '
+            '(empirical Bayes): the best of many looks better than it is'
+        )
+    if any(row.best for row in cells):
+        lines.append(f'best: {NEAR_BEST} marks what cannot be told from the best technique')
+    lines += [
+        _worth(cells),
+        "cost: training the model that is handed over, as a multiple of the baseline's",
+    ]
+    if results.detectable is not None:
+        lines.append(
+            'the smallest true difference that comparisons like these find four times in five: '
+            f'{results.detectable:.{digits}f} points'
+        )
+    return [*lines, *results.plan]
+
+
+def _worth(cells):
+    text = (
+        'worth in labels: how many times as many labels the baseline, tuned anew, needs for the same error; '
+        'not read beyond twice the sizes measured'
     )
-    if verb == 'lowers' and worth and worth.factor and worth.factor > 1:
-        sentence += (
-            f', for which the baseline would need {spelling.factor(worth.factor, worth.largest)} times'
-        )
-        sentence += ' as many labels' + ' (extrapolated)' * worth.extrapolated
-    return sentence + '.'
-
-
-def _tally(arms: Sequence[Row], digits: int) -> str:
-    helps = [arm for arm in arms if arm.verdict == 'helps']
-    hurts = [arm for arm in reversed(arms) if arm.verdict == 'hurts']
-    unclear = len(arms) - len(helps) - len(hurts)
-
-    def named(arm, unit=''):
-        return f'“{arm.technique}” ({spelling.signed(arm.difference.mean, digits)}{unit})'
-
-    if helps:
-        first, *others = helps[:3]
-        text = f'{len(helps)} of {spelling.counted(len(arms), "technique")} help{"s" * (len(helps) == 1)}'
-        text += ', above all ' if len(helps) > 3 else ': '
-        text += _listed([named(first, ' points of test error'), *map(named, others)])
-    elif len(arms) > 1:
-        text = f'none of {len(arms)} techniques is shown to help'
-    else:
-        text = 'the one technique compared is not shown to help' if arms else 'no technique was compared'
-    if hurts:
-        worst = 'most of all ' * (len(hurts) > 1) + named(hurts[0], ' points' * (not helps))
-        text += f'; {len(hurts)} hurt{"s" * (len(hurts) == 1)}, {worst}'
-    if unclear:
-        text += f'; for {unclear} there is no evidence either way'
+    if any('*' in row.worth for row in cells):
+        text += '; *: extrapolated beyond the sizes measured, by a fitted power law'
     return text
 
 
-def _cells(prefix: str, row: Row, digits: int) -> Cells:
-    error, change = row.test_error, row.difference
+def _cells(prefix: str, row: Row, results: Results) -> Cells:
+    error, change, digits = row.test_error, row.difference, decimals(results)
     cells = Cells(
-        prefix, row.technique, f'{error.mean:.{digits}f}', f'{(error.high - error.low) / 2:.{digits}f}'
+        prefix,
+        row.technique,
+        NEAR_BEST * (row.near_best and sum(arm.near_best for arm in results.arms) > 1),
+        f'{error.mean:.{digits}f}',
+        f'{half(error):.{digits}f}',
     )
     if change is None:
         return cells
+    worth, size = row.labels_worth, results.data.train
+    enough = worth.enough if worth else None
     return cells._replace(
         change=spelling.signed(change.mean, digits),
         interval=spelling.bounds(change, digits),
+        shrunk='' if change.shrunk is None else spelling.signed(change.shrunk, digits),
         p=spelling.p_value(change.p_adjusted),
-        worth=spelling.labels_worth(row.labels_worth),
+        worth=spelling.worth_factor(worth),
+        worth_interval=spelling.worth_interval(worth),
+        enough='' if enough is None or enough >= size else f'{enough:,} of {size:,} labels do',
+        cost=f'× {spelling.rounded(row.cost)}',
         verdict=row.verdict or '',
     )
 
 
-def _listed(words: Sequence[str]) -> str:
-    return ', '.join(words[:-1]) + ' and ' * (len(words) > 1) + words[-1]
-
-
-def _aligned(numbers: Sequence[str], rest: Sequence[str]) -> list[str]:
-    width = max(map(len, numbers))
-    return [f'{number:>{width}} {words}' for number, words in zip(numbers, rest, strict=True)]
+def _aligned(numbers: Sequence[str], rest: Sequence[str] = ()) -> list[str]:
+    width, rest = max(map(len, numbers)), rest or [''] * len(numbers)
+    return [f'{number:>{width}} {words}'.rstrip() for number, words in zip(numbers, rest, strict=True)]
