@@ -4,6 +4,7 @@ from overfit.report import spelling
 from overfit.report.spelling import CROSS_FITTED, HELPS, HURTS, SAME, UNDECIDED
 from overfit.study.results import Reference, Results, Row
 
+NEAR_BEST = '≈'  # marks rows that cannot be told from the best one
 NAMED = 3  # techniques that a sentence names, the others are counted
 HOPELESS = 0.5  # of the baseline's error: where only larger differences are found, small effects are not
 
@@ -16,6 +17,11 @@ def by_effect(results: Results) -> list[Row]:
 def decimals(results: Results) -> int:
     """Returns how many decimals a percentage of these results gets."""
     return 1 if results.baseline.test_error.mean >= 2 else 2
+
+
+def several_near_best(results: Results) -> bool:
+    """Says whether there are arms that cannot be told from the best one, itself aside."""
+    return sum(arm.near_best for arm in results.arms) > 1
 
 
 def best_reference(results: Results) -> Reference | None:
@@ -109,8 +115,8 @@ def _hopeless(results):
     return (
         f'{spelling.counted(len(results.arms), "comparison")} need{"s" * (len(results.arms) == 1)} more than '
         f'{spelling.counted(results.labelled_sets, "labelled set")} and {data.test:,} {kind} {data.noun}: '
-        f'only differences of {found:.{digits}f} points and more are found four times in five, and the baseline '
-        f'errs on {error:.{digits}f} %. Name fewer techniques or give more minutes.'
+        f'only differences of {found:.{digits}f} points and more are found four times in five, and the '
+        f'baseline errs on {error:.{digits}f} %. Name fewer techniques or give more minutes.'
     )
 
 

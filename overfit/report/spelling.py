@@ -1,5 +1,7 @@
 """Numbers of the results as text, and the words that the report knows."""
 
+from collections.abc import Sequence
+
 from overfit.study.results import Difference, Interval, LabelsWorth
 
 HELPS, HURTS, SAME, UNDECIDED = 'helps', 'hurts', 'no difference that matters', 'undecided'
@@ -128,3 +130,22 @@ def worth_interval(worth: LabelsWorth | None) -> str:
         return ''
     low, high = capped(worth.low, worth.largest), capped(worth.high, worth.largest)
     return '' if low == high == capped(worth.factor, worth.largest) else f'[{low}, {high}]'
+
+
+def half(interval: Interval) -> float:
+    """Half the width of an interval.
+
+    >>> half(Interval(5.0, 4.0, 7.0, 10))
+    1.5
+    """
+    return (interval.high - interval.low) / 2
+
+
+def aligned(numbers: Sequence[str], rest: Sequence[str] = ()) -> list[str]:
+    """Puts numbers below each other, and what follows each behind it.
+
+    >>> aligned(['1.5', '10.5'], ['± 0.1', ''])
+    [' 1.5 ± 0.1', '10.5']
+    """
+    width, rest = max(map(len, numbers)), rest or [''] * len(numbers)
+    return [f'{number:>{width}} {words}'.rstrip() for number, words in zip(numbers, rest, strict=True)]

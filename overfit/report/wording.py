@@ -1,18 +1,16 @@
 """Results as text: the headline, and the console's table with what is said below it."""
 
-from collections.abc import Sequence
+import textwrap
 from typing import NamedTuple
 
-import numpy as np
-
 from overfit.report import headline as headline_lib
-from overfit.report import spelling
-from overfit.report.headline import by_effect, decimals
-from overfit.report.spelling import CROSS_FITTED, HELPS, HURTS, SAME
-from overfit.study.results import Interval, Results, Row
+from overfit.report import notes, spelling
+from overfit.report.headline import NEAR_BEST, by_effect, decimals, several_near_best
+from overfit.report.spelling import CROSS_FITTED
+from overfit.study.results import Results, Row
 
 WIDTH = 132  # columns of the console's table
-NEAR_BEST = '≈'
+NOTES = 118  # longer lines below it are wrapped
 
 
 class Cells(NamedTuple):
@@ -51,12 +49,6 @@ class Cells(NamedTuple):
     verdict: str = ''
 
 
-def everything(results: Results) -> list[Row]:
-    """Lists all rows: baseline, arms, controls, and the squeezed model where it is measured."""
-    own = [results.squeezed] if results.squeezed else []
-    return [results.baseline, *results.arms, *results.controls, *own]
-
-
 def headline(results: Results) -> str:
     """Says in a few sentences what helps, what hurts, how sure that is, and what the best model errs.
 
@@ -70,7 +62,7 @@ def headline(results: Results) -> str:
 
 
 def table(results: Results) -> str:
-    """Lays the results out for a console, in at most `WIDTH` columns.
+    """Lays the results out for a console, in `WIDTH` columns where no cell but the name must be cut for it.
 
     Args:
         results: whole or partial.
@@ -83,16 +75,18 @@ def table(results: Results) -> str:
         {'best': [row.best.center(4).rstrip() for row in cells]} if any(row.best for row in cells) else {}
     )
     columns |= {
-        'test error %': _aligned([row.mean for row in cells], [f'± {row.half}' for row in cells]),
-        'against the baseline': _aligned([row.change for row in cells], [row.interval for row in cells]),
-        'shrunk': _aligned([row.shrunk for row in cells]),
+        'test error %': spelling.aligned([row.mean for row in cells], [f'± {row.half}' for row in cells]),
+        'against the baseline': spelling.aligned(
+            [row.change for row in cells], [row.interval for row in cells]
+        ),
+        'shrunk': spelling.aligned([row.shrunk for row in cells]),
         'worth in labels': [f'{row.worth} {row.worth_interval}'.rstrip() for row in cells],
         'cost': [row.cost for row in cells],
         'verdict': [row.verdict for row in cells],
     }
     others = sum(2 + max(map(len, (title, *column))) for title, column in columns.items())
     names = [
-        spelling.shortened(row.prefix + row.technique, max(28, min(48, WIDTH - others))) for row in cells
+        spelling.shortened(row.prefix + row.technique, max(24, min(48, WIDTH - others))) for row in cells
     ]
     padded = []
     for title, column in ({'': names} | columns).items():
@@ -101,8 +95,9 @@ def table(results: Results) -> str:
     lines = ['  '.join(line).rstrip() for line in zip(*padded, strict=True)]
     if results.squeezed and names[-1].endswith('…'):
         lines += ['', f'squeezed: {results.squeezed.technique}']
-    notes = [*references(results), *controls(results), *remarks(results)]
-    return '\n'.join([header(results), '', *lines, '', *notes, *[''] * bool(notes), *footnotes(results)])
+    remarks = [*notes.references(results), *notes.controls(results), *notes.remarks(results)]
+    below = [*remarks, *[''] * bool(remarks), *notes.footnotes(results)]
+    return '\n'.join([header(results), '', *lines, '', *map(_wrapped, below)])
 
 
 def rows(results: Results) -> list[Cells]:
@@ -139,142 +134,14 @@ def header(results: Results) -> str:
     return ' · '.join(parts)
 
 
-def references(results: Results) -> list[str]:
-    """Returns a line for each reference, the best first: its error, and how much more the squeezed model errs."""
-    found = sorted(results.references or (), key=lambda one: one.test_error.mean)
-    if not found:
-        return []
-    digits = decimals(results)
-    errors = _aligned(
-        [f'{one.test_error.mean:.{digits}f}' for one in found],
-        [f'± {half(one.test_error):.{digits}f}' for one in found],
-    )
-    changes = _aligned(
-        [spelling.signed(one.difference.mean, digits) for one in found],
-        [spelling.bounds(one.difference, digits) for one in found],
-    )
-    width, wide = (max(map(len, texts)) for texts in ([one.name for one in found], errors))
-    lines = [
-        f'  {one.name:{width}}  {error:{wide}}  {change}'
-        for one, error, change in zip(found, errors, changes, strict=True)
-    ]
-    return ['references: test error %, and what the squeezed model errs more (+) or less (−)', *lines]
-
-
-def half(interval: Interval) -> float:
-    """Half the width of an interval."""
-    return (interval.high - interval.low) / 2
-
-
-def controls(results: Results) -> list[str]:
-    """Says how much two tunings of the same baseline differ, and warns where chance got a verdict."""
-    if not results.controls:
-        return []
-    digits = decimals(results)
-    spread = np.sqrt(np.mean([row.difference.mean**2 for row in results.controls]))
-    lines = [
-        f'controls: two tunings of the same baseline differ by ± {spread:.{digits}f} points '
-        f'({spelling.counted(len(results.controls), "control")})'
-    ]
-    judged = [
-        f'{row.technique}: {row.verdict} ({spelling.signed(row.difference.mean, digits)})'
-        for row in results.controls
-        if row.verdict in (HELPS, HURTS)
-    ]
-    if judged:
-        lines.append(
-            f'WARNING: mere chance got a verdict here ({"; ".join(judged)}), so trust the other verdicts '
-            'less than they say'
-        )
-    return lines
-
-
-def remarks(results: Results) -> list[str]:
-    """Returns lines that follow the table: optimism of the search, diverged nets, best model."""
-    digits, lines = decimals(results), []
-    optimism = results.search_optimism
-    if optimism:
-        lines.append(
-            "optimism of the search: the winner's test error minus its validation error is "
-            f'{spelling.signed(optimism.mean, digits)} {spelling.bounds(optimism, digits)} points'
-        )
-    diverged = [f'{row.technique} {row.diverged}' for row in everything(results) if row.diverged]
-    if diverged:
-        lines.append(
-            f'nets that diverged in measuring, although their setting had not in the search: '
-            f'{", ".join(diverged)}; their learning rate lies too near to divergence, and their mistakes are '
-            'in the error of the row'
-        )
-    best = results.best
-    if best:
-        line = 'best model: ' + f'{best.path} · ' * (best.path is not None)
-        line += f'test error {best.test_error:.{digits}f} % [{best.low:.{digits}f}, {best.high:.{digits}f}]'
-        if best.wrong is None:
-            line += f', estimated · trained on all {best.train:,} labelled {results.data.noun}'
-        lines.append(line + f' · {best.members} nets averaged' * (best.members > 1))
-    return lines
-
-
-def footnotes(results: Results) -> list[str]:
-    """Returns lines that say how to read the table, and what was cut from the plan."""
-    digits, cells = decimals(results), rows(results)
-    margin = f'{results.margin:.{digits}f}'
-    compared = spelling.counted(len(results.arms), 'technique')
-    if results.controls:
-        compared += f' and {spelling.counted(len(results.controls), "control")}'
-    alone = (
-        ", the squeezed model's" + " and the references' each" * bool(results.references) + ' alone'
-        if results.squeezed
-        else ''
-    )
-    lines = [
-        '± and [ ]: 95 % intervals, for other labelled sets, tuning, splits, initial weights and test '
-        f'{results.data.noun}; those against the baseline are paired and hold for {compared} together{alone}',
-        f'verdict: {HELPS}, {HURTS}: the interval is on one side of zero; {SAME}: it is within ± {margin} '
-        "points, a tenth of the baseline's error; undecided: neither",
-    ]
-    if results.test_mode == CROSS_FITTED:
-        lines.append(
-            f'tested: the models of a labelled set are trained on {results.data.train:,} of the '
-            f'{results.data.test:,} {results.data.noun} and tested on others, until every one has been tested'
-        )
-    if any(row.shrunk for row in cells):
-        lines.append(
-            'shrunk: the difference, moved towards the mean of all by as much as chance spreads them '
-            '(empirical Bayes): the best of many looks better than it is'
-        )
-    if any(row.best for row in cells):
-        lines.append(f'best: {NEAR_BEST} marks what cannot be told from the best technique')
-    lines += [
-        _worth(cells),
-        "cost: training the model that is handed over, as a multiple of the baseline's",
-    ]
-    if results.detectable is not None:
-        lines.append(
-            'the smallest true difference that comparisons like these find four times in five: '
-            f'{results.detectable:.{digits}f} points'
-        )
-    return [*lines, *results.plan]
-
-
-def _worth(cells):
-    text = (
-        'worth in labels: how many times as many labels the baseline, tuned anew, needs for the same error; '
-        'not read beyond twice the sizes measured'
-    )
-    if any('*' in row.worth for row in cells):
-        text += '; *: extrapolated beyond the sizes measured, by a fitted power law'
-    return text
-
-
 def _cells(prefix: str, row: Row, results: Results) -> Cells:
     error, change, digits = row.test_error, row.difference, decimals(results)
     cells = Cells(
         prefix,
         row.technique,
-        NEAR_BEST * (row.near_best and sum(arm.near_best for arm in results.arms) > 1),
+        NEAR_BEST * (row.near_best and several_near_best(results)),
         f'{error.mean:.{digits}f}',
-        f'{half(error):.{digits}f}',
+        f'{spelling.half(error):.{digits}f}',
     )
     if change is None:
         return cells
@@ -293,6 +160,5 @@ def _cells(prefix: str, row: Row, results: Results) -> Cells:
     )
 
 
-def _aligned(numbers: Sequence[str], rest: Sequence[str] = ()) -> list[str]:
-    width, rest = max(map(len, numbers)), rest or [''] * len(numbers)
-    return [f'{number:>{width}} {words}'.rstrip() for number, words in zip(numbers, rest, strict=True)]
+def _wrapped(line: str) -> str:
+    return textwrap.fill(line, NOTES, subsequent_indent='  ', break_long_words=False, break_on_hyphens=False)
