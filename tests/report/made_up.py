@@ -39,7 +39,7 @@ VAGUE = {
     'dropout, hidden layers': 1.2,
 }
 MARGIN = 0.89
-CONTROLS = (0.3, -0.4, 0.1)
+CONTROLS = (0.25, -0.2, 0.1)
 
 
 def interval(mean, half, n=10):

@@ -203,7 +203,7 @@ class ProgressTest(chex.TestCase):
                     advance(5, 0)
                 shown.say('a line')
             with shown.phase('measuring', 100) as advance:
-                self.clock.now += 5
+                self.clock.now += 5.5
                 advance(1000, 0)  # more than planned
         self.assertEqual(self.out.getvalue(), 'a line\n')
         lines = self.err.getvalue().split('\n')
