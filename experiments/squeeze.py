@@ -262,9 +262,8 @@ def run(study, workdir: pathlib.Path) -> None:
     tables.write_probabilities(found.probabilities, test.reveal(), classes, workdir / 'oof.csv')
     page.write_html(results, found.material, workdir / 'report.html')
     partial.unlink()
-    print(
-        f'\n{workdir}/results.json, {workdir}/report.html; tables.npz and oof.csv: every mistake, to compute with'
-    )
+    print(f'\n{workdir}/results.json, {workdir}/report.html')
+    print('tables.npz, oof.csv: every mistake and probability, to compute with')
     print(f"overfit.load('{workdir}/best').predict(x) classifies new examples.")
 
 

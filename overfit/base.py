@@ -320,6 +320,8 @@ class Examples(NamedTuple):
         label_type: what the labels were before `classes` held them as text: `int`, `bool` or `str`.
         reading: what the reader did that a saved model must do again with what it is given, plain enough
             for JSON; whoever made the kind says what is in it.
+        groups: `[N]` int32, one code for the examples of the same patient, speaker or writer; `None`: every
+            example is its own.
     """
 
     x: np.ndarray
@@ -328,3 +330,4 @@ class Examples(NamedTuple):
     kind: Any
     label_type: str = 'str'
     reading: Mapping[str, Any] = core.FrozenDict()
+    groups: np.ndarray | None = None

@@ -126,8 +126,8 @@ def squeeze(
         train_size: labelled examples to pretend; `None`: all.
         validation: fraction of them that is held out while training, 0.1 to 0.3.
         trials: settings tried of every arm on a labelled set; `None`: as the budget allows.
-        labelled_sets: on which everything is tuned anew and measured, 3 or more, cross-fitted a multiple of 5;
-            `None`: likewise.
+        labelled_sets: on which everything is tuned anew and measured, 3 or more, cross-fitted a multiple of
+            5; `None`: likewise.
         kind: of the data; `None`: images or vectors by the number of axes, as said above.
         image_size: pixels of the longer side that images are brought to, 8 to 128; `None`: by the size of the
             set and the budget.

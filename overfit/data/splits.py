@@ -11,6 +11,7 @@ import chex
 import numpy as np
 
 from overfit import base
+from overfit.data import duplicates, grouping
 
 Seed = int | Sequence[int]
 
@@ -23,20 +24,27 @@ class Holdout:
     Args:
         x: `[N, ...]` inputs.
         y: `[N]` class of each.
+        groups: `[N]` codes as in `base.Examples`; `None`: every example is its own.
 
     Attributes:
         x: `[N, ...]` inputs.
+        groups: `[N]` int32, or `None`.
     """
 
-    __slots__ = ('x', '_y')
+    __slots__ = ('x', 'groups', '_y')
 
-    def __init__(self, x: np.ndarray, y: np.ndarray):
+    def __init__(self, x: np.ndarray, y: np.ndarray, groups: np.ndarray | None = None):
         chex.assert_rank(y, 1)
         chex.assert_equal_shape_prefix([x, y], 1)
         labels = np.array(y, np.int32)
         labels.setflags(write=False)
         object.__setattr__(self, 'x', x)
         object.__setattr__(self, '_y', labels)
+        if groups is not None:
+            chex.assert_equal_shape([groups, labels])
+            groups = np.array(groups, np.int32)
+            groups.setflags(write=False)
+        object.__setattr__(self, 'groups', groups)
 
     def __setattr__(self, name, value):
         raise AttributeError(f'a Holdout is frozen: {name} cannot be set')
@@ -75,7 +83,12 @@ class Splits(NamedTuple):
         name: short name for tables.
         how: how the test split was made.
         notes: what a user should know: imbalance, duplicates, anything changed on reading.
-        sha256: hash of the four arrays, after reading.
+        sha256: hash of the arrays, after reading.
+        test_mode: `given` (a test set came along), `holdout` (some examples were held out) or `cross-fitted`
+            (every example is tested: `test` holds those of `train`, in the same order; see `outer_folds`).
+        split_seed: of every split into what trains and what tests; it hangs on the data as they were before
+            images were reduced, and on nothing else.
+        copies: how many examples have copies on the other side.
     """
 
     train: base.Examples
@@ -84,6 +97,23 @@ class Splits(NamedTuple):
     how: str
     notes: tuple[str, ...]
     sha256: str
+    test_mode: str = 'given'
+    split_seed: int = 0
+    copies: duplicates.Copies = duplicates.Copies()
+
+    @property
+    def cross_fitted(self) -> bool:
+        """Whether every example is tested, by nets that were not trained on it."""
+        return self.test_mode == 'cross-fitted'
+
+    def outer_folds(self, k: int, repeats: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        """`outer_folds` of the training examples, with this set's own seed."""
+        return outer_folds(self.train.y, k, repeats, seed=self.split_seed, groups=self.train.groups)
+
+
+def split_seed(sha256: str) -> int:
+    """A seed, below 2^32, of a hash in hexadecimal digits: the same data are always split in the same way."""
+    return int(sha256[:8], 16)
 
 
 def stratified_order(y: np.ndarray, *, seed: Seed) -> np.ndarray:
@@ -136,21 +166,27 @@ def subset(y: np.ndarray, size: int, *, seed: Seed) -> np.ndarray:
 
 
 def holdout_split(
-    y: np.ndarray, fraction: float, *, seed: Seed, name: str = 'validation'
+    y: np.ndarray,
+    fraction: float,
+    *,
+    seed: Seed,
+    name: str = 'validation',
+    groups: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Splits once in two, stratified; every class keeps an example to train on.
 
     Args:
         y: `[N]` integer labels.
-        fraction: share of the examples held out, 0.1 to 0.3.
+        fraction: share of the examples held out, 0.1 to 0.3; with groups about so many.
         seed: of `np.random.default_rng`.
         name: what messages call the fraction: the argument that it came from.
+        groups: `[N]` codes; examples of one code stay on one side. `None`: every example is its own.
 
     Returns:
         Indices of the training examples and of those held out, int32, each in random order.
 
     Raises:
-        ValueError: if `fraction` is out of range, or there are too few examples for the classes.
+        ValueError: if `fraction` is out of range, or there are too few examples or groups for the classes.
     """
     if not 0.1 <= fraction <= 0.3:
         raise ValueError(f'{name}={fraction} is out of range: give a fraction from 0.1 to 0.3.')
@@ -162,36 +198,100 @@ def holdout_split(
             f'{classes} classes: use more examples or a smaller fraction.'
         )
     order = stratified_order(y, seed=seed)
-    return order[:kept], order[kept:]
+    if groups is None:
+        return order[:kept], order[kept:]
+    chex.assert_equal_shape([groups, y])
+    held = grouping.hold_out(y, groups, fraction, np.random.default_rng(seed))
+    if not held.any():
+        label, number = _fewest_groups(y, groups)
+        raise ValueError(
+            f'no group can be held out, for each of the {len(np.unique(groups))} is the only one of some '
+            f'class (class {label} has {number}): give more groups.'
+        )
+    return order[~held[order]], order[held[order]]
 
 
-def folds(y: np.ndarray, k: int, *, seed: Seed) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Splits into `k` stratified folds: every example validates once, sizes differ by at most 1.
+def folds(
+    y: np.ndarray, k: int, *, seed: Seed, groups: np.ndarray | None = None
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Splits into `k` stratified folds: every example validates once.
 
     Args:
         y: `[N]` integer labels.
         k: number of folds, 2 or more.
         seed: of `np.random.default_rng`.
+        groups: `[N]` codes; examples of one code are in one fold, and classes are as even as groups allow.
+            `None`: every example is its own, and sizes differ by at most 1.
 
     Returns:
         For each fold, indices of its training and of its validation examples, int32.
 
     Raises:
-        ValueError: if `k` is below 2, or a class has fewer examples than folds.
+        ValueError: if `k` is below 2, a class has fewer examples or groups than folds, or groups leave a
+            training part without some class.
     """
     chex.assert_rank(y, 1)
     values, counts = np.unique(y, return_counts=True)
     if k < 2:
         raise ValueError(f'{k} folds leave nothing to train on: give 2 or more.')
     if counts.min() < k:
-        raise ValueError(
-            f'class {values[counts.argmin()]} has {counts.min()} examples, fewer than the {k} folds: '
-            f'use at most {counts.min()} folds, or add examples of it.'
-        )
+        raise ValueError(_too_few(values[counts.argmin()], counts.min(), 'examples', k))
     rng = np.random.default_rng(seed)
     shuffled = rng.permutation(len(y))
-    by_class = shuffled[np.argsort(y[shuffled], kind='stable')]
-    fold = np.empty(len(y), np.int64)
-    fold[by_class] = (np.arange(len(y)) + rng.integers(k)) % k
+    if groups is None:
+        by_class = shuffled[np.argsort(y[shuffled], kind='stable')]
+        fold = np.empty(len(y), np.int64)
+        fold[by_class] = (np.arange(len(y)) + rng.integers(k)) % k
+    else:
+        chex.assert_equal_shape([groups, y])
+        label, number = _fewest_groups(y, groups)
+        if number < k:
+            raise ValueError(_too_few(label, number, 'groups', k))
+        fold = grouping.assign(y, groups, [1 / k] * k, rng)
     order = shuffled.astype(np.int32)
-    return [(order[fold[order] != f], order[fold[order] == f]) for f in range(k)]
+    pairs = [(order[fold[order] != f], order[fold[order] == f]) for f in range(k)]
+    if any(len(np.unique(y[train])) < len(values) or not len(held) for train, held in pairs):
+        raise ValueError(
+            f'the {len(np.unique(groups))} groups are too uneven for {k} folds that leave every class to '
+            'train on: use fewer folds, or smaller groups.'
+        )
+    return pairs
+
+
+def outer_folds(
+    y: np.ndarray, k: int, repeats: int, *, seed: Seed, groups: np.ndarray | None = None
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The splits of cross-fitting: `folds`, and again with another shuffle for each repeat.
+
+    Args:
+        y: `[N]` integer labels of all examples.
+        k: number of folds, 2 or more.
+        repeats: how often every example is tested, 1 or more.
+        seed: of all; `Splits.split_seed`.
+        groups: as for `folds`.
+
+    Returns:
+        `k * repeats` pairs, repeat by repeat: indices of the examples to train on and to test, int32.
+
+    Raises:
+        ValueError: as `folds`, or if `repeats` is below 1.
+    """
+    if repeats < 1:
+        raise ValueError(f'repeats={repeats} tests nothing: give 1 or more.')
+    seeds = [(*np.atleast_1d(seed).tolist(), repeat) for repeat in range(repeats)]
+    return [pair for one in seeds for pair in folds(y, k, seed=one, groups=groups)]
+
+
+def _fewest_groups(y, groups):
+    """The class with examples in the fewest groups, and in how many."""
+    number = (grouping.count(y, groups) > 0).sum(0)
+    return np.unique(y)[number.argmin()], int(number.min())
+
+
+def _too_few(label, number, things, k):
+    one = int(number) == 1
+    advice = '' if one else f'use at most {number} folds, or '
+    return (
+        f'class {label} has {number} {things[:-1] if one else things}, fewer than the {k} folds: '
+        f'{advice}add {things} of it{" or leave the class out" * one}.'
+    )

@@ -62,8 +62,8 @@ def cnn(classes: int) -> nn.Module:
 def baseline(model: nn.Module, kind: kinds.Kind) -> Baseline:
     """What techniques are added to: softmax, the module's own initialisation, plain SGD, batches of 32.
 
-    That is what one writes first. (With He's initialisation, whose logits begin large, the tuned net errs on
-    8.3 instead of 7.9 % of digits@200, and on USPS@100 six nets of a hundred diverge instead of less than one.)
+    That is what one writes first. (With He's initialisation, whose logits begin large, the tuned net errs
+    on 8.3 instead of 7.9 % of digits@200, and on USPS@100 six nets in a hundred diverge in place of one.)
 
     Args:
         model: any linen module that returns `base.Outputs`.

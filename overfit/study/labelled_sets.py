@@ -54,14 +54,12 @@ def draw(data: splits_lib.Splits, size: int | None, count: int, *, seed: int) ->
         ValueError: a size that the data do not have, or classes or groups too small for the outer folds.
     """
     pool = data.train
-    if data.test_mode != splits_lib.CROSS_FITTED:
+    if not data.cross_fitted:
         seeds = [seed_of(seed, 'set', number) for number in range(count)]
         everything = np.arange(len(data.test))
         wanted = len(pool.y) if size is None else size
         return tuple(LabelledSet(splits_lib.subset(pool.y, wanted, seed=s), everything, s) for s in seeds)
-    folds = splits_lib.outer_folds(
-        pool.y, OUTER_FOLDS, count // OUTER_FOLDS, seed=data.split_seed, groups=pool.groups
-    )
+    folds = data.outer_folds(OUTER_FOLDS, count // OUTER_FOLDS)
     sets = []
     for number, (train, test) in enumerate(folds):
         drawn = seed_of(seed, 'set', number)
@@ -129,7 +127,7 @@ def lay_out(
     """
     measured = draw(data, size, count, seed=seed)
     sets, final = list(measured), 0
-    if data.test_mode == splits_lib.CROSS_FITTED:
+    if data.cross_fitted:
         final = len(sets)
         sets.append(whole(data, size, seed=seed))
 

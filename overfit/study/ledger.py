@@ -8,7 +8,7 @@ import numpy as np
 
 from overfit import base
 from overfit.nn import describe as describe_lib
-from overfit.study import size_curve, stats
+from overfit.study import simultaneous, size_curve, stats
 from overfit.study.results import Difference, Interval, LabelsWorth, Row
 from overfit.study.tables import Tables
 
@@ -76,7 +76,7 @@ def figures(tables: Tables) -> Figures:
     baseline, columns = tables.baseline, tables.columns
     arms = list(tables.arms.values())[1:]
     compared = [*arms, *tables.controls.values()]
-    differences = stats.compare(np.stack(compared), baseline, columns) if compared else []
+    differences = simultaneous.compare(np.stack(compared), baseline, columns) if compared else []
     errors = [stats.interval(table, columns) for table in (baseline, *compared)]
     squeezed = None
     if tables.squeezed is not None:
@@ -98,7 +98,7 @@ def figures(tables: Tables) -> Figures:
         tuple(errors[: 1 + len(arms)]),
         tuple(differences[: len(arms)]),
         tuple(worth(tables, table, label) for label, table in list(tables.arms.items())[1:]),
-        tuple(bool(one) for one in stats.near_best(np.stack(arms), columns)) if arms else (),
+        tuple(bool(one) for one in simultaneous.near_best(np.stack(arms), columns)) if arms else (),
         tuple(zip(errors[1 + len(arms) :], differences[len(arms) :], strict=True)),
         {size: stats.interval(table, columns) for size, table in curve.items()},
         MARGIN * errors[0].mean,

@@ -91,14 +91,14 @@ def prepare(splits: splits_lib.Splits, request: Request) -> Study:
             message names the argument.
     """
     check_numbers(request)
-    pool, cross_fitted = splits.train, splits.test_mode == splits_lib.CROSS_FITTED
+    pool, cross_fitted = splits.train, splits.cross_fitted
     _check_sets(request.labelled_sets, cross_fitted)
     [first, *_] = labelled_sets.draw(splits, request.train_size, labelled_sets.OUTER_FOLDS, seed=request.seed)
     size = len(first.labelled)
     if size > population.MOST_EXAMPLES:
         raise ValueError(
-            f'train_size={size:,} is more than the {population.MOST_EXAMPLES:,} that a labelled set may have: '
-            'this is for small data, give a smaller one'
+            f'train_size={size:,} is more than the {population.MOST_EXAMPLES:,} that a labelled set may '
+            'have: this is for small data, give a smaller one'
         )
     check_folds(pool, first.labelled, request.validation)
     baseline = request.baseline or baselines.baseline(baselines.mlp(len(pool.classes)), pool.kind)
@@ -128,8 +128,8 @@ def prepare(splits: splits_lib.Splits, request: Request) -> Study:
 def _check_sets(wanted, cross_fitted):
     if wanted is not None and cross_fitted and wanted % labelled_sets.OUTER_FOLDS:
         raise ValueError(
-            f'labelled_sets={wanted} is no multiple of {labelled_sets.OUTER_FOLDS}: cross-fitting needs as many '
-            f'a round; give {labelled_sets.OUTER_FOLDS} or {2 * labelled_sets.OUTER_FOLDS}, or leave it out'
+            f'labelled_sets={wanted} is no multiple of {labelled_sets.OUTER_FOLDS}, as many as a round of '
+            f'cross-fitting has: give {labelled_sets.OUTER_FOLDS} or {2 * labelled_sets.OUTER_FOLDS}'
         )
 
 
@@ -161,7 +161,8 @@ def check_numbers(request: Request) -> None:
         raise ValueError(f'trials={request.trials} tries nothing: give 1 or more, or leave it out')
     if request.labelled_sets is not None and request.labelled_sets < 3:
         raise ValueError(
-            f'labelled_sets={request.labelled_sets} are too few for an interval: give 3 or more, or leave it out'
+            f'labelled_sets={request.labelled_sets} are too few for an interval: give 3 or more, or '
+            'leave it out'
         )
 
 
@@ -240,7 +241,8 @@ def describe(study: Study) -> str:
     steps = sum(plan.member_steps.values())
     lines = [
         f'{len(design.arms)} arms, each tuned anew on each of {plan.level.sets} labelled sets of '
-        f'{protocol.train_size:,}: {protocol.trials} settings × {protocol.folds} folds, {protocol.steps} steps each',
+        f'{protocol.train_size:,}: {protocol.trials} settings × {protocol.folds} folds, '
+        f'{protocol.steps} steps each',
         f'{plan.nets:,} nets, {steps / 1e6:.1f} million training steps, {plan.programs} programs; '
         f'about {sum(plan.seconds.values()) / 60:.1f} min and {plan.megabytes / 1024:.1f} GiB',
         _power(plan, len(study.splits.test), len(design.arms) - 1),
@@ -254,12 +256,12 @@ def _power(plan, tests, comparisons):
     """What differences the comparison can find."""
     least, hopeless = plan.detectable, 50 * plan_lib.GUESSED_ERROR
     text = (
-        f'differences of about {least:.1f} points and more can be found (four times in five, where the baseline '
-        f'errs on {100 * plan_lib.GUESSED_ERROR:.0f} %)'
+        f'differences of about {least:.1f} points and more can be found (four times in five, where the '
+        f'baseline errs on {100 * plan_lib.GUESSED_ERROR:.0f} %)'
     )
     if least <= hopeless:
         return text
     return (
-        f'{text}: {comparisons} comparisons need more than {plan.level.sets} labelled sets and {tests:,} test '
-        'examples; name fewer techniques or give more minutes'
+        f'{text}: {comparisons} comparisons need more than {plan.level.sets} labelled sets and {tests:,} '
+        'test examples; name fewer techniques or give more minutes'
     )

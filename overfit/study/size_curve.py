@@ -7,10 +7,10 @@ import chex
 import numpy as np
 from scipy import special
 
-from overfit.study import stats
+from overfit.study import stats, variances
 from overfit.study.results import LabelsWorth
 
-LARGEST_WORTH = 100.0  # factors are told within [1 / LARGEST_WORTH, LARGEST_WORTH]
+BEYOND = 2  # factors are told up to twice the largest measured size, and down to half the smallest
 _DRAWS = 2000
 _FLATTEST = 1e-3  # a curve that does not fall is worth any number of labels
 
@@ -118,10 +118,11 @@ def _log_factor(log_sizes: np.ndarray, position: int, curve: np.ndarray, effect:
 
 
 def labels_worth(
-    curve_wrong: Sequence[np.ndarray],
+    curve: np.ndarray,
     sizes: Sequence[int],
     train_size: int,
-    arm_wrong: np.ndarray,
+    arm: np.ndarray,
+    columns: np.ndarray | None = None,
     *,
     seed: int = 0,
 ) -> LabelsWorth:
@@ -130,61 +131,118 @@ def labels_worth(
     `factor = n* / train_size`, where `log curve(n*) = log curve(train_size) + log(arm / baseline)`: the
     baseline's curve is made to fall (isotonic regression of log error), read by linear interpolation over log
     size, and past the measured sizes extrapolated by `fit_power_law`. The last term compares the two arms at
-    `train_size` on the same replicates and examples: the factor is above 1 exactly where the error falls.
+    `train_size` on the same labelled sets and examples: the factor is above 1 exactly where the error falls.
+
+    Nothing is read beyond twice the largest size or below half the smallest: a factor, `low` or `high` there
+    is cut to that end, which then means "or more", or "or less".
 
     The interval is the middle 95 % of the factor over 2,000 draws of the K + 1 log errors from their joint
-    distribution: t with R - 1 degrees of freedom for the replicates' part of `stats.crossed_variance`, normal
-    for the examples' part. (A bootstrap of few replicates is too narrow, and blind to the test set.)
+    distribution: t with J - 1 degrees of freedom for the rows' part of `variances.crossed`, normal for the
+    columns' part. (A bootstrap of few labelled sets is too narrow, and blind to the test set.)
 
-    Measured coverage of the true factor (0.6 to 2, N 60 or 800, R 5 to 20): 92 to 99 % within the measured
+    Measured coverage of the true factor (0.6 to 2, N 60 or 800, J 5 to 20): 92 to 99 % within the measured
     sizes, 91 to 97 % beyond them, as far as the power law holds: a floor `c` of a fifth of the error, too
     small to be detected, turned a true factor of 2 into 1.8 and the coverage into 83 to 94 %.
 
     Args:
-        curve_wrong: `[K, R, N]` bool, mistakes of the baseline trained on nested subsets of each size.
+        curve: `[K, J, N]`, mistakes of the baseline trained on nested subsets of each size, shares; NaN: not
+            tested, the same at every size.
         sizes: `[K]`, labelled examples of each, increasing, `train_size` among them.
         train_size: labelled examples that the arm used.
-        arm_wrong: `[R, N]` bool, mistakes of the arm on the same replicates and examples.
+        arm: `[J, N]`, mistakes of the arm on the same labelled sets and examples.
+        columns: `[N]`, the group of each example; `None`: each stands for itself.
         seed: of the draws.
 
     Returns:
-        LabelsWorth.
+        LabelsWorth, `largest` being twice the largest size over `train_size`.
 
     Raises:
-        ValueError: fewer than 2 sizes or replicates, sizes that do not increase or that lack `train_size`.
+        ValueError: fewer than 2 sizes or labelled sets, sizes that do not increase or that lack `train_size`.
 
     Reference: for the curve, the papers of `fit_power_law`; draws: Efron and Tibshirani, "An Introduction to
     the Bootstrap", 1993, section 6.5.
     """
-    curve_wrong, arm_wrong = np.asarray(curve_wrong), np.asarray(arm_wrong)
-    chex.assert_rank([curve_wrong, arm_wrong], [3, 2])
-    chex.assert_type([curve_wrong, arm_wrong], bool)
-    chex.assert_equal_shape([curve_wrong[0], arm_wrong])
-    sizes = [int(size) for size in sizes]
-    increasing = len(sizes) == len(curve_wrong) >= 2 and sizes == sorted(set(sizes))
-    if not increasing or train_size not in sizes:
-        raise ValueError(
-            f'sizes={sizes} for {len(curve_wrong)} measured points: give 2 or more increasing sizes, one a'
-            f' point, with train_size={train_size} among them.'
-        )
+    curve, arm = stats.shares(curve), stats.shares(arm)
+    chex.assert_rank([curve, arm], [3, 2])
+    sizes = _checked(curve, sizes, train_size)
+    chex.assert_equal_shape([curve[0], arm])
     position = sizes.index(train_size)
-    _, replicates, examples = curve_wrong.shape
-    wrong = np.concatenate([curve_wrong, arm_wrong[None]])
-    means, replicate, example, residual = stats.crossed_variance(wrong)
-    means = np.maximum(means, 0.5 / (replicates * examples))  # less than one mistake
+    parts = variances.crossed(np.concatenate([curve, arm[None]]), columns)
+    means = np.maximum(parts.means, 0.5 / np.count_nonzero(~np.isnan(arm)))  # less than one mistake
 
     rng = np.random.default_rng(seed)
     first, second = rng.standard_normal((2, _DRAWS, len(means)))
-    heavy = np.sqrt((replicates - 1) / rng.chisquare(replicates - 1, (_DRAWS, 1)))
-    noise = first * heavy @ _root(replicate).T + second @ _root(example - residual).T
+    freedom = parts.freedom[0]
+    heavy = np.sqrt(freedom / rng.chisquare(freedom, (_DRAWS, 1)))
+    noise = first * heavy @ _root(parts.row).T + second @ _root(parts.column - parts.residual).T
     noise = np.concatenate([np.zeros((1, len(means))), np.clip(noise / means, -10, 10)])
     logs = np.log(means) + noise
     factors = _log_factor(np.log(sizes), position, logs[:, :-1], logs[:, -1] - logs[:, position])
-    factors = np.clip(factors, -np.log(LARGEST_WORTH), np.log(LARGEST_WORTH))
+    least, largest = sizes[0] / BEYOND / train_size, sizes[-1] * BEYOND / train_size
+    factors = np.clip(factors, np.log(least), np.log(largest))
     ends = np.exp([factors[0], *np.quantile(factors[1:], [0.025, 0.975])])
-    factor, low, high = np.clip(ends, 1 / LARGEST_WORTH, LARGEST_WORTH).tolist()
+    factor, low, high = np.clip(ends, least, largest).tolist()
     reached = round(train_size * factor, 6)
-    return LabelsWorth(factor, low, high, not sizes[0] <= reached <= sizes[-1], LARGEST_WORTH)
+    return LabelsWorth(factor, low, high, not sizes[0] <= reached <= sizes[-1], largest)
+
+
+def enough(
+    curve: np.ndarray,
+    sizes: Sequence[int],
+    train_size: int,
+    arm_curve: np.ndarray,
+    arm_sizes: Sequence[int],
+) -> int | None:
+    """The smallest number of labels with which the arm errs no more than the baseline with `train_size`.
+
+    Both curves are made to fall, as in `labels_worth`; the arm's is read by linear interpolation of log error
+    over log size, within its measured sizes only.
+
+    Args:
+        curve: `[K, J, N]`, mistakes of the baseline at each size, shares; NaN: not tested.
+        sizes: `[K]`, labelled examples of each, increasing, `train_size` among them.
+        train_size: labelled examples whose error the arm is to match.
+        arm_curve: `[L, J, N]`, mistakes of the arm at its sizes.
+        arm_sizes: `[L]`, labelled examples of each, increasing.
+
+    Returns:
+        Number of labels; the smallest of `arm_sizes` where that is enough already ("or fewer"); `None` where
+        the largest is not enough.
+
+    Raises:
+        ValueError: fewer than 2 sizes, sizes that do not increase or that lack `train_size`.
+    """
+    curve, arm_curve = stats.shares(curve), stats.shares(arm_curve)
+    chex.assert_rank([curve, arm_curve], 3)
+    sizes, arm_sizes = _checked(curve, sizes, train_size), _checked(arm_curve, arm_sizes, None)
+    least = 0.5 / np.count_nonzero(~np.isnan(curve[0]))  # less than one mistake
+    level, arm_level = (
+        _falling(np.log(np.maximum(np.nanmean(one, (1, 2)), least))[None])[0] for one in (curve, arm_curve)
+    )
+    target = level[sizes.index(train_size)]
+    reached = np.flatnonzero(arm_level <= target)
+    if not len(reached):
+        return None
+    right = reached[0]
+    if right == 0:
+        return arm_sizes[0]
+    share = (arm_level[right - 1] - target) / (arm_level[right - 1] - arm_level[right])
+    x = np.log(arm_sizes)
+    size = np.exp(x[right - 1] + share * (x[right] - x[right - 1]))
+    return int(np.ceil(round(float(size), 6)))
+
+
+def _checked(curve: np.ndarray, sizes: Sequence[int], train_size: int | None) -> list[int]:
+    """Sizes as a list: as many as there are points, 2 or more, increasing, `train_size` among them."""
+    sizes = [int(size) for size in sizes]
+    increasing = len(sizes) == len(curve) >= 2 and sizes == sorted(set(sizes))
+    if not increasing or (train_size is not None and train_size not in sizes):
+        among = '' if train_size is None else f', with train_size={train_size} among them'
+        raise ValueError(
+            f'sizes={sizes} for {len(curve)} measured points: give 2 or more increasing sizes, one a'
+            f' point{among}.'
+        )
+    return sizes
 
 
 def _root(covariance: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from overfit.data import load, splits
+from overfit.data import load
 from overfit.study import costs, decide, measure, references, stats
 from overfit.study import ledger as ledger_lib
 from overfit.study import material as material_lib
@@ -14,6 +14,7 @@ from overfit.study.ledger import Facts, Figures
 from overfit.study.material import Material
 from overfit.study.procedures import Outcome
 from overfit.study.progress import Progress
+from overfit.study.protocol import fold_count
 from overfit.study.requests import Study
 from overfit.study.results import Best, DataInfo, Reference, Results, Row, Seconds, SizePoint
 from overfit.study.tables import Tables
@@ -79,7 +80,7 @@ def run(
             pool,
             holdout,
             sets[: plan.reference_sets],
-            validation=plan.protocol.validation,
+            folds=fold_count(plan.protocol.validation),
             names=plan.references,
             progress=advance,
         )

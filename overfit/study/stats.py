@@ -1,14 +1,12 @@
-"""How sure an effect is: errors and paired differences with intervals, corrected p-values, verdicts.
+"""How sure an effect is: errors and paired differences with intervals, p-values and verdicts.
 
-Every arm of a comparison is trained on the same `R` replicates (labelled subset, split, initialisation,
-order) and scored on the same `N` test examples: a crossed table of mistakes, `wrong: [R, N]`. Both margins
-are samples; another subset or another test set would each have given another figure. So every interval here
-is for the population, new replicates *and* new test examples of the same kind; such a mean has variance
-`s_r^2 / R + s_i^2 / N - s_e^2 / (R N)` (replicate means, example means, what neither explains).
+Every arm of a comparison is trained on the same `J` labelled sets and its mistakes are told on the same
+`N` test examples: a table `mistakes: [J, N]`. Where a test set stands apart the table is full; where a study
+is cross-fitted a labelled set tests only its own fold, and the rest is NaN. Both margins are samples: other
+labelled sets or other test examples would each have given another figure. So every interval here is for the
+population of both, see `overfit.study.variances`.
 
-Why not a t-test over the replicates alone: it answers for these `N` examples only. In simulations where the
-arms differ example by example but not on average (N 60 or 800, R 5 to 20) it calls 10 to 60 % of the nulls
-significant; the crossed variance 3.5 to 6.5 %, and the same where the arm is the baseline with other seeds.
+Comparisons of many arms at once are in `overfit.study.simultaneous`.
 """
 
 from collections.abc import Sequence
@@ -18,7 +16,13 @@ import chex
 import numpy as np
 from scipy import special
 
+from overfit.study.variances import crossed, spread
+
 SIGNIFICANCE = 0.05
+
+
+VERDICTS = ('helps', 'hurts', 'no difference that matters', 'undecided')
+DECIDED = VERDICTS[:2]
 
 
 class Interval(NamedTuple):
@@ -28,7 +32,7 @@ class Interval(NamedTuple):
         mean: the estimate, in percent.
         low: lower end.
         high: upper end.
-        n: number of independent units behind it (replicates, or arms).
+        n: number of independent units behind it (labelled sets, or arms).
     """
 
     mean: float
@@ -38,14 +42,19 @@ class Interval(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """A paired difference with its 95 % interval and test; negative where the error falls.
+    """A paired difference with its intervals and test; negative where the error falls.
 
     Attributes:
         mean: error of the arm minus error of the baseline, in percentage points.
-        low: lower end.
-        high: upper end.
-        n: number of paired replicates.
-        p: two-sided p-value of no difference, before correction.
+        low: lower end of the 95 % interval that holds for all arms of the comparison at once.
+        high: its upper end.
+        n: number of labelled sets.
+        p: two-sided p-value of no difference, of this arm alone.
+        p_adjusted: the same for all arms at once; below 0.05 exactly where 0 is outside of `[low, high]`.
+        low_single: lower end of the 95 % interval of this arm alone.
+        high_single: its upper end.
+        shrunk: `mean` drawn towards the mean over the arms, as far as the arms' scatter is noise; `None`: too
+            few arms.
     """
 
     mean: float
@@ -53,198 +62,215 @@ class Difference(NamedTuple):
     high: float
     n: int
     p: float
+    p_adjusted: float
+    low_single: float
+    high_single: float
+    shrunk: float | None = None
 
 
-def crossed_variance(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Means of replicates x examples tables, and the three parts of their covariance.
-
-    The covariance of the means is `replicate + example - residual`: `S_r / R`, `S_i / N` and `S_e / (R N)`,
-    where the first two each hold the third once.
-
-    Args:
-        values: `[M, R, N]`, M quantities measured on the same replicates and examples; R and N at least 2.
-
-    Returns:
-        Means `[M]`, then `replicate`, `example` and `residual`, each `[M, M]`.
-
-    Raises:
-        ValueError: fewer than 2 replicates or test examples.
-
-    Reference: Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 2007; Cameron, Gelbach and
-    Miller, "Robust inference with multiway clustering", Journal of Business & Economic Statistics 2011,
-    section 2.
-    """
-    chex.assert_rank(values, 3)
-    values = np.asarray(values, np.float64)
-    count, replicates, examples = values.shape
-    if replicates < 2 or examples < 2:
-        raise ValueError(
-            f'{replicates} replicate(s) of {examples} test example(s) show no variance: give at least 2 of'
-            ' each, and 5 replicates for intervals that hold.'
-        )
-    means = values.mean((1, 2))
-    rows = values.mean(2) - means[:, None]
-    columns = values.mean(1) - means[:, None]
-    rest = (values - means[:, None, None] - rows[:, :, None] - columns[:, None, :]).reshape(count, -1)
-    return (
-        means,
-        rows @ rows.T / ((replicates - 1) * replicates),
-        columns @ columns.T / ((examples - 1) * examples),
-        rest @ rest.T / ((replicates - 1) * (examples - 1) * replicates * examples),
-    )
-
-
-def _mean_and_variance(values: np.ndarray) -> tuple[float, float, float]:
-    """Mean of one `[R, N]` table, the variance of that mean, its degrees of freedom (Satterthwaite 1946).
-
-    The floor at half the replicates' variance keeps the estimate positive yet nearly unbiased: a floor at the
-    whole of it (example effects never below zero) makes a 5 % test one of 2 to 3 % at N = 60.
-    """
-    replicates, examples = values.shape
-    means, *parts = crossed_variance(values[None])
-    replicate, example, residual = (float(part[0, 0]) for part in parts)
-    floor = replicate / 2 if replicate > 0 else residual  # a few replicates can agree to the last mistake
-    variance = max(replicate + example - residual, floor)
-    spread = replicate**2 / (replicates - 1) + example**2 / (examples - 1)
-    spread += residual**2 / ((replicates - 1) * (examples - 1))
-    freedom = min(replicates, examples) - 1.0
-    return float(means[0]), variance, max(freedom, variance**2 / spread) if spread > 0 else freedom
-
-
-def _wrong(wrong: np.ndarray) -> np.ndarray:
-    wrong = np.asarray(wrong)
-    chex.assert_rank(wrong, 2)
-    chex.assert_type(wrong, bool)
-    return wrong
-
-
-def interval(wrong: np.ndarray) -> Interval:
-    """Mean test error in percent, with a 95 % interval for new replicates and new test examples.
+def interval(mistakes: np.ndarray, columns: np.ndarray | None = None) -> Interval:
+    """Mean test error in percent, with a 95 % interval for new labelled sets and new test examples.
 
     Wilson's interval `(p + t^2 / 2n ± t sqrt(p (1 - p) / n + t^2 / 4n^2)) / (1 + t^2 / n)`, with the
     effective sample size `n = p (1 - p) / variance` that the crossed table implies, and t on its degrees of
-    freedom. It stays inside 0..100. How often a mistake repeats over replicates cannot be learnt from a few
+    freedom. It stays inside 0..100. How often a mistake repeats over labelled sets cannot be learnt from few
     examples, so `1 / n` is shrunk towards `1 / N` (always) as if by 2 more; no mistake at all still has an
     upper end.
 
-    Measured coverage of the population's error (2 to 20 %, N 60 to 800, R 5 to 20): 94 to 98 %; 99 % at
-    N = 60 where no example is harder than another.
-
     Args:
-        wrong: `[R, N]` bool, mistakes of R replicates on N test examples.
+        mistakes: `[J, N]`, share of the nets on labelled set j that get example n wrong; NaN: not tested.
+        columns: `[N]`, the group of each example; `None`: each stands for itself.
 
     Returns:
-        Interval in percent, `n` = R.
+        Interval in percent, `n` = J.
 
     Raises:
-        ValueError: fewer than 2 replicates or test examples.
+        ValueError: see `variances.crossed`, and shares outside of 0..1.
 
     Reference: Wilson, "Probable inference", JASA 1927; effective sample size: Korn and Graubard, "Confidence
     intervals for proportions with small expected number of positive counts", Survey Methodology 1998.
     """
-    wrong = _wrong(wrong)
-    mean, variance, freedom = _mean_and_variance(wrong)
+    mistakes = shares(mistakes)
+    parts = crossed(mistakes[None], columns)
+    (mean,), ((variance,), (freedom,)) = np.clip(parts.means, 0, 1), spread(parts)
     bernoulli = mean * (1 - mean)
-    informative = min(wrong.any(0).sum(), (~wrong).any(0).sum())
+    some = [np.nansum(side, 0) > 0 for side in (mistakes, 1 - mistakes)]
+    informative = min(
+        len(np.unique(side.nonzero()[0] if columns is None else columns[side])) for side in some
+    )
     repeats = variance / bernoulli if bernoulli > 0 else 0.0
-    inverse = (informative * repeats + 2 / wrong.shape[1]) / (informative + 2)
+    inverse = (informative * repeats + 2 / parts.units) / (informative + 2)
     z = special.stdtrit(freedom, 0.975) ** 2 * inverse
     centre, half = (mean + z / 2) / (1 + z), np.sqrt(z * bernoulli + z**2 / 4) / (1 + z)
     low, high = max(centre - half, 0.0), min(centre + half, 1.0)
-    return Interval(100 * mean, 100 * float(low), 100 * float(high), len(wrong))
+    return Interval(100 * float(mean), 100 * float(low), 100 * float(high), parts.freedom[0] + 1)
 
 
-def paired_difference(wrong: np.ndarray, wrong_baseline: np.ndarray) -> Difference:
-    """Error of an arm minus error of the baseline, paired by replicate and by test example.
+def difference(mistakes: np.ndarray, other: np.ndarray, columns: np.ndarray | None = None) -> Difference:
+    """Error of an arm minus that of another, paired by labelled set and test example: one comparison alone.
 
-    `d ± t sqrt(s_r^2 / R + s_i^2 / N - s_e^2 / (R N))` of the table `wrong - wrong_baseline`, with t on
-    Satterthwaite's degrees of freedom. Arms that agree on every prediction differ by 0 with p = 1; the
-    interval is then what N examples without a disagreement still allow, `± (1 - 0.025^(1/N))`.
-
-    Measured (N 60 or 800, R 5 to 20, error 5 to 20 %): the 5 % test rejects 3.5 to 6.5 % of true nulls, and
-    the interval covers a known effect 92 to 95 times in 100. The test is conservative (under 3 %) at N = 30,
-    or at an error of 2 % on N = 60, and liberal (to 10 %) with 2 replicates.
+    `d ± t sqrt(variance)` of the table `mistakes - other`, with t on Satterthwaite's degrees of freedom.
+    Arms that agree on every example differ by 0 with p = 1; the interval is then what N examples without a
+    disagreement still allow, `± (1 - 0.025^(1/N))`.
 
     Args:
-        wrong: `[R, N]` bool, mistakes of the arm.
-        wrong_baseline: `[R, N]` bool, mistakes of the baseline on the same replicates and examples.
+        mistakes: `[J, N]`, mistakes of the arm, shares; NaN: not tested.
+        other: `[J, N]`, mistakes of the other on the same labelled sets and examples.
+        columns: `[N]`, the group of each example; `None`: each stands for itself.
 
     Returns:
-        Difference in percentage points, `n` = R.
+        Difference in percentage points; `low` and `high` are those of the single interval.
 
     Raises:
-        ValueError: fewer than 2 replicates or test examples.
+        ValueError: see `variances.crossed`, and shares outside of 0..1.
 
-    Papers: see `crossed_variance`; no disagreement: Clopper and Pearson, Biometrika 1934.
+    Papers: see `variances.crossed`; no disagreement: Clopper and Pearson, Biometrika 1934.
     """
-    wrong, wrong_baseline = _wrong(wrong), _wrong(wrong_baseline)
-    chex.assert_equal_shape([wrong, wrong_baseline])
-    replicates, examples = wrong.shape
-    mean, variance, freedom = _mean_and_variance(wrong.astype(np.float64) - wrong_baseline)
-    quantile = special.stdtrit(freedom, 0.975)
-    half = quantile * np.sqrt(variance) if variance > 0 else 1 - 0.025 ** (1 / examples)
-    p = 2 * special.stdtr(freedom, -abs(mean) * quantile / half)
-    low, high = max(mean - half, -1.0), min(mean + half, 1.0)
-    return Difference(100 * mean, 100 * float(low), 100 * float(high), replicates, float(p))
+    mistakes, other = shares(mistakes), shares(other)
+    chex.assert_equal_shape([mistakes, other])
+    parts = crossed((mistakes - other)[None], columns)
+    variance, freedom = spread(parts)
+    (p,), (half,) = p_values(parts.means, variance, freedom), halves(variance, freedom, parts.units)
+    mean = float(parts.means[0])
+    low, high = 100 * max(mean - float(half), -1.0), 100 * min(mean + float(half), 1.0)
+    return Difference(100 * mean, low, high, parts.freedom[0] + 1, float(p), float(p), low, high)
 
 
-def holm(p_values: Sequence[float]) -> np.ndarray:
-    """P-values corrected for testing several arms: the chance of even one false verdict stays below 5 %.
-
-    `adjusted_(i) = max_{j <= i} min(1, (m - j + 1) p_(j))` over the m sorted p-values.
+def p_values(means: np.ndarray, variance: np.ndarray, freedom: np.ndarray) -> np.ndarray:
+    """Two-sided p-values of t-tests that means are 0; 1 where there is no variance.
 
     Args:
-        p_values: `[A]`, in `[0, 1]`; NaN marks an arm that was not tested.
+        means: `[A]`.
+        variance: `[A]`, of the means.
+        freedom: `[A]`, degrees of freedom of the variances.
+    """
+    t = np.abs(means) / np.sqrt(np.where(variance > 0, variance, np.inf))
+    return np.minimum(2 * special.stdtr(freedom, -t), 1.0)
+
+
+def halves(
+    variance: np.ndarray, freedom: np.ndarray, units: int, significance: float = SIGNIFICANCE
+) -> np.ndarray:
+    """Half widths of intervals of differences: `t sqrt(variance)`, or what agreement in all units allows.
+
+    Args:
+        variance: `[A]`, of the means, shares squared.
+        freedom: `[A]`, degrees of freedom of the variances.
+        units: number of independent test examples.
+        significance: 1 - coverage.
 
     Returns:
-        `[A]`, in the order given; NaN stays NaN and is not counted in m.
-
-    Reference: Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of
-    Statistics 1979.
+        `[A]`, shares.
     """
-    p_values = np.asarray(p_values, np.float64)
-    chex.assert_rank(p_values, 1)
-    adjusted = np.full_like(p_values, np.nan)
-    order = np.argsort(p_values)[: np.count_nonzero(~np.isnan(p_values))]
-    steps = np.arange(len(order), 0, -1) * p_values[order]
-    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
-    return adjusted
+    half = -special.stdtrit(freedom, significance / 2) * np.sqrt(variance)
+    return np.where(variance > 0, half, 1 - (significance / 2) ** (1 / units))
 
 
-def verdict(difference: Difference, p_adjusted: float) -> str:
-    """What a table may say of an arm: `'helps'`, `'hurts'` or `'no evidence'`.
+def wilson(wrong: int, count: int) -> tuple[float, float]:
+    """The 95 % interval of one model's error, from its mistakes on examples that it was not trained on.
+
+    `(p + z² / 2n ± z sqrt(p (1 - p) / n + z² / 4n²)) / (1 + z² / n)`.
 
     Args:
-        difference: arm minus baseline, as from `paired_difference`.
-        p_adjusted: its p-value after `holm`; NaN gives `'no evidence'`.
+        wrong: mistakes.
+        count: examples, n.
+
+    Returns:
+        Lower and upper end, percent.
+
+    Reference: Wilson, "Probable inference", JASA 1927.
+
+    >>> [round(end, 1) for end in wilson(0, 90)]
+    [0.0, 4.1]
     """
-    if not p_adjusted < SIGNIFICANCE:
-        return 'no evidence'
-    return 'helps' if difference.mean < 0 else 'hurts'
+    z, share = special.ndtri(0.975) ** 2 / count, wrong / count
+    centre, half = share + z / 2, np.sqrt(z * share * (1 - share) + z**2 / 4)
+    return 100 * float(max(0.0, centre - half) / (1 + z)), 100 * float((centre + half) / (1 + z))
 
 
-def search_optimism(validation_errors: Sequence[float], wrong: np.ndarray, validated: int) -> Interval:
+def shares(mistakes: np.ndarray) -> np.ndarray:
+    """Tables of mistakes as float64, checked: `[..., J, N]` with all entries in 0..1 or NaN."""
+    mistakes = np.asarray(mistakes, np.float64)
+    if ((mistakes < 0) | (mistakes > 1)).any():
+        raise ValueError('mistakes holds values outside of 0..1: give shares of nets that err, not percent.')
+    return mistakes
+
+
+def verdict(difference: Difference, margin: float) -> str:
+    """What a table may say of an arm: its simultaneous interval, in words.
+
+    Args:
+        difference: arm minus baseline.
+        margin: percentage points, the largest change that does not matter.
+
+    Returns:
+        `'helps'`: all of the interval is below 0; `'hurts'`: all of it is above 0; `'no difference that
+        matters'`: it holds 0 and lies within `±margin`; else `'undecided'`.
+
+    Reference: Schuirmann, "A comparison of the two one-sided tests procedure and the power approach", Journal
+    of Pharmacokinetics and Biopharmaceutics 1987.
+    """
+    if difference.high < 0:
+        return VERDICTS[0]
+    if difference.low > 0:
+        return VERDICTS[1]
+    return VERDICTS[2] if max(-difference.low, difference.high) <= margin else VERDICTS[3]
+
+
+def detectable(differences: Sequence[Difference], power: float = 0.8) -> float:
+    """Smallest true difference that the simultaneous intervals find with a given power, of the median arm.
+
+    `half + z_power se`: the interval must exclude 0, with `half` its half width and `se` the single one's
+    divided by 1.96 (a little too large where degrees of freedom are few).
+
+    Args:
+        differences: of the arms that were compared together, at least one.
+        power: chance of finding it, in (0, 1).
+
+    Returns:
+        Percentage points.
+
+    Raises:
+        ValueError: no difference.
+    """
+    if not differences:
+        raise ValueError('differences=[] have no standard error: give at least one arm.')
+    half = np.median([(one.high - one.low) / 2 for one in differences])
+    single = np.median([(one.high_single - one.low_single) / 2 for one in differences])
+    return float(half + special.ndtri(power) * single / special.ndtri(0.975))
+
+
+def search_optimism(
+    validation_errors: Sequence[float],
+    mistakes: np.ndarray,
+    validated: int,
+    columns: np.ndarray | None = None,
+) -> Interval:
     """By how much the winners' validation error flatters: mean of test minus validation error over the arms.
 
     All arms are validated on the same labelled examples and tested on the same test set, so arms are no
     independent units: the interval joins the binomial error of the validation examples with the crossed
-    error of replicates and test examples, as if all arms erred on the same examples (cautious).
+    error of labelled sets and test examples, as if all arms erred on the same examples (cautious).
 
     Args:
         validation_errors: `[A]`, percent, of each arm's winner as the search saw it.
-        wrong: `[R, N]` share of the arms that misclassify a test example in a replicate.
+        mistakes: `[J, N]`, share of the arms that err on a test example; NaN: not tested.
         validated: number of labelled examples that the search validated on.
+        columns: `[N]`, the group of each example; `None`: each stands for itself.
 
     Returns:
         Interval in percentage points, `n` = A; positive where the search was optimistic.
+
+    Raises:
+        ValueError: see `variances.crossed`.
 
     Reference: Cawley and Talbot, "On over-fitting in model selection", JMLR 2010, section 5.
     """
     errors = np.asarray(validation_errors, np.float64) / 100
     chex.assert_rank(errors, 1)
-    test, variance, _ = _mean_and_variance(np.asarray(wrong, np.float64))
+    parts = crossed(shares(mistakes)[None], columns)
     seen = float(errors.mean())
     pseudo = (seen * validated + 2) / (validated + 4)  # Agresti and Coull 1998: no certainty at 0 errors
-    half = special.ndtri(0.975) * np.sqrt(variance + pseudo * (1 - pseudo) / validated)
-    gap = test - seen
-    return Interval(100 * gap, 100 * (gap - float(half)), 100 * (gap + float(half)), len(errors))
+    variance = float(spread(parts)[0][0]) + pseudo * (1 - pseudo) / validated
+    gap, half = float(parts.means[0]) - seen, float(special.ndtri(0.975) * np.sqrt(variance))
+    return Interval(100 * gap, 100 * (gap - half), 100 * (gap + half), len(errors))

@@ -22,7 +22,7 @@ class Tables(NamedTuple):
         squeezed: the combination; `None`: not measured yet.
         references: models of other libraries, by name.
         train_size: labelled examples of an arm.
-        columns: `[N]` int, examples of one number are one unit (a patient, a speaker); `None`: each is its own.
+        columns: `[N]` int, examples of one number are one unit (a patient); `None`: each is its own.
     """
 
     arms: Mapping[str, np.ndarray]
@@ -95,7 +95,7 @@ def read(path: str | os.PathLike) -> Tables:
 def write_probabilities(
     probabilities: Mapping[str, np.ndarray], y: np.ndarray, classes: Sequence[str], path: str | os.PathLike
 ) -> None:
-    """Writes `oof.csv`: what nets that were not trained on a test example say of it, a line an arm and example.
+    """Writes `oof.csv`: what nets say of test examples they were not trained on, a line each.
 
     Args:
         probabilities: `[N, classes]` by label of the arm.

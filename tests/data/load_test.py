@@ -53,19 +53,25 @@ class NpzTest(FolderCase):
         for y, wanted in ((numbers, 'int'), (numbers / 1, 'int'), (names, 'str'), (numbers > 3, 'bool')):
             self.assertEqual(load.load(self.npz(x=x, y=y)).train.label_type, wanted)
 
-    def test_held_out_stratified_seeded(self):
+    def test_held_out_stratified_by_the_data(self):
         x = np.arange(60, dtype=np.float64).reshape(30, 2)
-        path = self.npz(x=x, y=_y(30, 3))
-        data, again, other = load.load(path), load.load(path), load.load(path, seed=1)
-        self.assertEqual(data.how, 'held out 30 % at random, stratified, seed 0')
+        data = load.load(self.npz(x=x, y=_y(30, 3)), test='holdout')
+        self.assertEqual(
+            (data.test_mode, data.how), ('holdout', 'held out 30 %, stratified, chosen by a hash of the data')
+        )
         self.assertEqual(np.bincount(data.test.reveal()).tolist(), [3, 3, 3])
         both = np.concatenate([data.train.x, data.test.x])
         np.testing.assert_array_equal(both[np.argsort(both[:, 0])], x)
         labels = np.concatenate([data.train.y, data.test.reveal()])
         np.testing.assert_array_equal(labels, (both[:, 0] / 2) % 3)
         self.assertEqual((data.train.kind, data.train.x.dtype), (kinds.vector, np.float32))
+        again = load.load(self.npz(x=x.astype(np.float32), y=_y(30, 3) + 7), test='holdout')
         self.assertEqual(data.sha256, again.sha256)
-        self.assertNotEqual(data.sha256, other.sha256)
+        held = {data.test.x[:, 0].tobytes()}
+        for change in range(5):
+            x[0, 0] = change + 0.5
+            held.add(load.load(self.npz(x=x, y=_y(30, 3)), test='holdout').test.x[:, 0].tobytes())
+        self.assertGreater(len(held), 3)  # other data, other split
 
     def test_hash_is_of_the_four_arrays(self):
         x = np.ones((4, 2), np.float32)
@@ -167,7 +173,7 @@ class NpzTest(FolderCase):
     def test_times_in_seconds_keep_their_differences(self):
         rows = np.random.default_rng(0).permutation(40)
         x = np.stack([1.7e9 + 20 * (rows % 2) + rows, rows / 7], 1)
-        data = load.load(self.npz(x=x, y=rows % 2))
+        data = load.load(self.npz(x=x, y=rows % 2), test='holdout')
         kept = np.concatenate([data.train.x, data.test.x])
         rows_kept = np.rint(kept[:, 1] * 7)
         moved = kept[:, 0] - 20 * (rows_kept % 2) - rows_kept
@@ -189,7 +195,7 @@ class NpzTest(FolderCase):
             data.notes,
             (
                 'imbalanced: 16 training examples of class 0, 4 of class 1',
-                '2 of the 10 test examples are exact copies of training examples',
+                '2 of the 10 test examples are exact copies of training examples: remove them',
             ),
         )
 
@@ -282,10 +288,25 @@ class DescribeTest(FolderCase):
             'labelled 10 · test 10 (x_test and y_test of the file)',
             '0: 5 + 5, 1: 5 + 5',
             'balance: 5 to 5',
-            'exact copies of labelled examples in the test set: 2',
+            'copies of labelled examples in the test set: 2 exact, 0 near-duplicates',
             'note: 2 of the 10 test examples are exact copies',
         ):
             self.assertIn(part, text)
+
+    def test_cross_fitted_with_groups(self):
+        x = _images(30, 4, 4)
+        x[20] = x[3]
+        path = self.npz(x=x, y=_y(30), who=np.arange(30) // 4)
+        text = load.describe(load.load(path, group='who'))
+        for part in (
+            '30 images, cross-fitted: every example is tested by nets that',
+            'groups: 8, of 2 to 4 images',
+            'classes: 0: 15, 1: 15',
+            'copies among the images in different groups: 2 exact, 0 near-duplicates',
+            'note: 2 of the 30 examples are exact copies of others in another group: remove them, or give',
+        ):
+            self.assertIn(part, text)
+        self.assertNotIn('test 30', text)
 
     def test_does_not_list_a_hundred_classes(self):
         data = load.load(self.npz(x=np.arange(400.0)[:, None], y=_y(400, 100)))

@@ -153,7 +153,7 @@ class HoldoutTest(parameterized.TestCase):
 
     def test_labels_are_behind_reveal_alone(self):
         public = {name for name in dir(self.holdout) if not name.startswith('_')}
-        self.assertEqual(public, {'x', 'wrong', 'reveal'})
+        self.assertEqual(public, {'x', 'groups', 'wrong', 'reveal'})
         self.assertEqual(self.holdout.reveal().tolist(), [0, 1, 2, 1])
         self.assertEqual(repr(self.holdout), 'Holdout(4 examples)')
 

@@ -8,7 +8,7 @@ import numpy as np
 from overfit.data import kinds
 from overfit.data.read import images, offsets, resize
 from overfit.data.read.wording import counted
-from overfit.data.source import Source
+from overfit.data.source import Source, fingerprint
 
 
 def read(
@@ -56,7 +56,7 @@ def read(
                 f'{where}{names[0]} is {arrays[0].dtype} {list(arrays[0].shape)} and {name} is {x.dtype} '
                 f'{list(x.shape)}, but training and test inputs must have the same dtype and shape.'
             )
-    reading, notes = {}, ()
+    reading, notes, origin = {}, (), ''
     if known and arrays[0].ndim == 2:
         images.check_size(image_size)
         kind = kinds.vector
@@ -77,13 +77,14 @@ def read(
         )
         arrays = _cast(names, arrays, np.uint8 if bytes_like else np.float32, where)
         arrays = [x[..., None] if x.ndim == 3 else x for x in arrays]
+        origin = fingerprint(arrays[:1])
         native, count = arrays[0].shape[1:3], sum(map(len, arrays))
         size = image_size or images.default_size(max(native), count, minutes)
         arrays = [resize.shrink(x, longest=size) for x in arrays]
         notes = images.size_note(native, arrays[0].shape[1:3], count, image_size, minutes)
         reading = {'sizes': 1, 'depth': 8 if bytes_like else 0}
     labels = list(targets.values())
-    source = Source(arrays[0], labels[0], kind, notes=notes, reading=reading)
+    source = Source(arrays[0], labels[0], kind, notes=notes, reading=reading, origin=origin)
     return source if len(arrays) == 1 else source._replace(x_test=arrays[1], y_test=labels[1])
 
 

@@ -14,7 +14,13 @@ TEST = ('test', 'testing')
 VALIDATION = ('val', 'valid', 'validation', 'dev')
 
 
-def read(path: pathlib.Path, *, image_size: int | None = None, minutes: float | None = None) -> Source:
+def read(
+    path: pathlib.Path,
+    *,
+    by_folder: bool = False,
+    image_size: int | None = None,
+    minutes: float | None = None,
+) -> Source:
     """Reads `path/<class>/.../<image>`, or `path/train/<class>/...` and `path/test/<class>/...`.
 
     What is an image is decided by Pillow, not by the name. Images at any depth below a class folder belong
@@ -23,6 +29,8 @@ def read(path: pathlib.Path, *, image_size: int | None = None, minutes: float | 
 
     Args:
         path: the folder; hidden files are skipped, files that are not images are skipped and counted.
+        by_folder: whether the folder just below the class is the group of its images, the same group below
+            every class.
         image_size: pixels of the longer side, 8 to 128; `None`: `images.default_size`.
         minutes: the study's budget, for the size.
 
@@ -30,23 +38,28 @@ def read(path: pathlib.Path, *, image_size: int | None = None, minutes: float | 
         Images of one size; the classes are named by their folders.
 
     Raises:
-        ValueError: if there are no class folders, one of them has no image, or images are unreadable.
+        ValueError: if there are no class folders, one of them has no image, images are unreadable, or, of
+            groups by folder, lie in the folder of a class itself.
     """
     parts, how, notes = _parts(path)
     listed = []
     for part in parts:
-        found, remarks = _classes(part)
+        found, remarks = _classes(part, by_folder)
         listed.append(found)
         notes += remarks
     stacked = images.stack(
-        [one for part in listed for one, _ in part], image_size=image_size, minutes=minutes
+        [one for part in listed for one, *_ in part], image_size=image_size, minutes=minutes
     )
-    x, y = stacked.x, np.array([name for part in listed for _, name in part])
-    notes = (*stacked.notes, *notes)
+    x, y = stacked.x, np.array([name for part in listed for _, name, _ in part])
+    groups = np.array([group for part in listed for *_, group in part]) if by_folder else None
+    made = Source(
+        x, y, kinds.image, notes=(*stacked.notes, *notes), reading=stacked.reading, origin=stacked.sha256
+    )
     if len(parts) == 1:
-        return Source(x, y, kinds.image, notes=notes, reading=stacked.reading)
+        return made._replace(groups=groups)
     n = len(listed[0])
-    return Source(x[:n], y[:n], kinds.image, x[n:], y[n:], how=how, notes=notes, reading=stacked.reading)
+    made = made._replace(x=x[:n], y=y[:n], x_test=x[n:], y_test=y[n:], how=how)
+    return made._replace(groups=groups[:n], groups_test=groups[n:]) if by_folder else made
 
 
 def _parts(path):
@@ -71,12 +84,12 @@ def _parts(path):
         if folder not in chosen
     ]
     if len(chosen) == 1:
-        return chosen, '', [f'{path.name}/ has {train[0].name}/ alone: a test set is taken from it', *notes]
+        return chosen, '', [f'{path.name}/ has {train[0].name}/ alone: there is no test set apart', *notes]
     return chosen, f'the folder {chosen[1].name}/', notes
 
 
-def _classes(path):
-    """The images below `path` with their classes, in order, and notes."""
+def _classes(path, by_folder):
+    """The images below `path` with their classes and groups, in order, and notes."""
     found, notes = [], []
     for folder in _folders(path):
         looked = {file: pillow.look(file, str(file)) for file in listing.below(folder)}
@@ -95,11 +108,17 @@ def _classes(path):
                 f'{"among them " * (len(others) > 1)}{others[0].name}'
             )
         nested = sum(one.file.parent != folder for one in chosen)
-        if nested:
+        if by_folder and nested < len(chosen):
+            lone = next(one.file for one in chosen if one.file.parent == folder)
+            raise ValueError(
+                f'{lone} lies in the folder of its class itself: with group=folder put it into a sub-folder '
+                'with the name of its group.'
+            )
+        if nested and not by_folder:
             notes.append(
                 f'class {folder.name}: {nested:,} of its {counted(len(chosen), "image")} in sub-folders'
             )
-        found += [(one, folder.name) for one in chosen]
+        found += [(one, folder.name, one.file.relative_to(folder).parts[0]) for one in chosen]
     loose = _loose(path)
     if not found:
         beside = f' but {counted(loose, "image")}' if loose else ''

@@ -1,5 +1,6 @@
 """Images: from files of whatever format and size to one array `[N, H, W, C]`."""
 
+import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -22,11 +23,13 @@ class Stacked(NamedTuple):
         x: `[N, H, W, C]`, `uint8` (8 bits a channel) or float32.
         reading: what `accept` of the kind needs: `depth`, and of how many `sizes` they were.
         notes: what was done to them.
+        sha256: hash of the images as decoded, before they were reduced.
     """
 
     x: np.ndarray
     reading: dict
     notes: tuple[str, ...]
+    sha256: str
 
 
 def default_size(longest: int, count: int, minutes: float | None) -> int:
@@ -143,8 +146,12 @@ def stack(
     depth = _common_depth(found)
     channels = max(one.channels for one in found)
     x = np.empty((len(found), height, width, channels), np.uint8 if depth == 8 else np.float32)
+    total = hashlib.sha256()
     for row, one in zip(x, found, strict=True):
-        row[...] = bring(pillow.decode(one.file, one.name), row.shape, depth, one.name)
+        pixels = pillow.decode(one.file, one.name)
+        total.update(f'{pixels.dtype.str} {pixels.shape}'.encode())
+        total.update(np.ascontiguousarray(pixels).data)
+        row[...] = bring(pixels, row.shape, depth, one.name)
     if len(sizes) == 1:
         notes = size_note(next(iter(sizes)), (height, width), len(found), image_size, minutes)
     else:
@@ -154,7 +161,9 @@ def stack(
             f'{width}×{height} pixels: proportions kept, the rest filled with the colour of each '
             "image's border" + _choice(size, longest, len(found), image_size, minutes),
         )
-    return Stacked(x, {'sizes': len(sizes), 'depth': depth}, (*notes, *_notes(found, depth)))
+    return Stacked(
+        x, {'sizes': len(sizes), 'depth': depth}, (*notes, *_notes(found, depth)), total.hexdigest()
+    )
 
 
 def _notes(found, depth):

@@ -6,6 +6,7 @@ import zlib
 
 import numpy as np
 
+from overfit.data import grouping
 from overfit.data.read import arrays
 from overfit.data.source import Source
 
@@ -14,6 +15,7 @@ def read(
     path: pathlib.Path,
     *,
     label: str | None = None,
+    group: str | None = None,
     image_size: int | None = None,
     minutes: float | None = None,
 ) -> Source:
@@ -22,6 +24,7 @@ def read(
     Args:
         path: the file.
         label: name of the array of labels, `y` if `None` (`<label>_train` and `<label>_test` likewise).
+        group: name of the array of groups, or of `<group>_train` and, with a test set, `<group>_test`.
         image_size: pixels of an image's longer side, 8 to 128; `None`: `images.default_size`.
         minutes: the study's budget, for the size.
 
@@ -39,10 +42,10 @@ def read(
         if not isinstance(file, np.lib.npyio.NpzFile):
             raise ValueError(f'{path} is not an .npz file: write one with numpy.savez(path, x=..., y=...).')
         with file:
-            return _read(file, path, label or 'y', image_size, minutes)
+            return _read(file, path, label or 'y', group, image_size, minutes)
 
 
-def _read(file, path, label, image_size, minutes):
+def _read(file, path, label, group, image_size, minutes):
     found = ', '.join(sorted(file.files)) or 'none'
     x_key = next((key for key in ('x_train', 'x') if key in file.files), None)
     y_key = next((key for key in (f'{label}_train', label) if key in file.files), None)
@@ -65,10 +68,31 @@ def _read(file, path, label, image_size, minutes):
         image_size=image_size,
         minutes=minutes,
     )
+    if group:
+        own, of_test = _groups(file, path, group, source)
+        source = source._replace(groups=own, groups_test=of_test)
+        keys += [f'{group}_train' if f'{group}_train' in file.files else group, f'{group}_test']
     ignored = sorted(set(file.files) - set(keys))
     if ignored:
         source = source._replace(notes=(*source.notes, f'arrays not used: {", ".join(ignored)}'))
     return source._replace(how=f'x_test and {label}_test of the file') if test_keys else source
+
+
+def _groups(file, path, group, source):
+    """The groups of the training examples, and those of the test examples or `None`."""
+    key = next((key for key in (f'{group}_train', group) if key in file.files), None)
+    if key is None:
+        raise ValueError(
+            f'{path} has no array {group} or {group}_train for group={group}: '
+            f'it holds {", ".join(sorted(file.files))}.'
+        )
+    own = grouping.clean(_array(file, key, path), f'{path}: {key} for group={group}', len(source.y))
+    key = f'{group}_test'
+    if source.x_test is None or key not in file.files:
+        return own, None
+    return own, grouping.clean(
+        _array(file, key, path), f'{path}: {key} for group={group}', len(source.y_test)
+    )
 
 
 def _array(file, key, path):

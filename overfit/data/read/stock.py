@@ -12,7 +12,7 @@ import tempfile
 
 import numpy as np
 
-from overfit.data import kinds
+from overfit.data import grouping, kinds
 from overfit.data.read import images, pillow
 from overfit.data.source import Source
 
@@ -43,6 +43,7 @@ def read(
     name: str,
     *,
     label: str | None = None,
+    group: str | None = None,
     image_size: int | None = None,
     minutes: float | None = None,
 ) -> Source:
@@ -51,6 +52,7 @@ def read(
     Args:
         name: TFDS's, `set`, `set/config`, `set:version` or `set/config:version`.
         label: the feature that holds the label, if it is not the set's own.
+        group: the feature that holds the group, a number or a text.
         image_size: pixels of an image's longer side, 8 to 128; `None`: `images.default_size`.
         minutes: the study's budget, for the size.
 
@@ -71,13 +73,14 @@ def read(
             f'{folder} is not prepared as array_record, the one format that is read without TensorFlow: '
             f'set TFDS_DATA_DIR to another folder and prepare the set there with {_command(name)}.'
         )
-    return read_folder(folder, label=label, image_size=image_size, minutes=minutes)
+    return read_folder(folder, label=label, group=group, image_size=image_size, minutes=minutes)
 
 
 def read_folder(
     folder: pathlib.Path,
     *,
     label: str | None = None,
+    group: str | None = None,
     image_size: int | None = None,
     minutes: float | None = None,
 ) -> Source:
@@ -86,41 +89,48 @@ def read_folder(
 
     builder = tfds.builder_from_directory(folder, file_format='array_record')
     x_key, y_key = _keys(builder.info, label)
+    group_key = _group_key(builder.info, group, x_key) if group else y_key
     available = builder.info.splits
     test = next((split for split in ('test', 'validation') if split in available), None)
     if 'train' not in available:
         raise ValueError(f'{builder.info.name} has no split named train: it has {", ".join(available)}.')
     used = ['train', test] if test else ['train']
-    rows = {split: _rows(builder, split, x_key, y_key) for split in used}
+    rows = {split: _rows(builder, split, x_key, y_key, group_key) for split in used}
     feature = builder.info.features[x_key]
     notes = [f'split {split} is not used' for split in sorted(set(available) - set(used))]
-    flat = [x for split in used for x, _ in rows[split]]
+    flat = [x for split in used for x, *_ in rows[split]]
     if isinstance(feature, tfds.features.Image):
         found = [pillow.look(x, f'{builder.info.name}, image {i}') for i, x in enumerate(flat)]
-        x, reading, remarks = images.stack(found, image_size=image_size, minutes=minutes)
+        x, reading, remarks, origin = images.stack(found, image_size=image_size, minutes=minutes)
         kind, notes = kinds.image, [*notes, *remarks]
     else:
         if image_size is not None:
             raise ValueError(f'image_size={image_size} is for images: leave it out for {builder.info.name}.')
-        kind, reading = kinds.vector, {}
+        kind, reading, origin = kinds.vector, {}, ''
         x = np.array(flat, np.float32)
         if not np.isfinite(x).all():
             raise ValueError(
                 f'{builder.info.name}: feature {x_key} holds NaN or infinity: use a set without them.'
             )
-    y = np.array([label for split in used for _, label in rows[split]], np.int64)
+    y = np.array([label for split in used for _, label, _ in rows[split]], np.int64)
     if y.min() < 0:
         raise ValueError(
             f'{builder.info.name}: the labels of {" or ".join(used)} are hidden (-1), so it cannot be used.'
         )
     n = len(rows['train'])
     names = tuple(builder.info.features[y_key].names)
-    source = Source(x[:n], y[:n], kind, names=names, notes=tuple(notes), reading=reading)
-    return source._replace(x_test=x[n:], y_test=y[n:], how=f"the set's own split {test}") if test else source
+    source = Source(x[:n], y[:n], kind, names=names, notes=tuple(notes), reading=reading, origin=origin)
+    if test:
+        source = source._replace(x_test=x[n:], y_test=y[n:], how=f"the set's own split {test}")
+    if group:
+        codes = np.array([one for split in used for *_, one in rows[split]])
+        codes = grouping.clean(codes, f'{builder.info.name}: feature {group} for group={group}', len(y))
+        source = source._replace(groups=codes[:n], groups_test=codes[n:] if test else None)
+    return source
 
 
-def _rows(builder, split, x_key, y_key):
-    """Pairs of the raw input (encoded bytes for an image) and the label."""
+def _rows(builder, split, x_key, y_key, group_key):
+    """The raw input (encoded bytes for an image), the label and the group of each example."""
     import tensorflow_datasets as tfds
 
     encoded = isinstance(builder.info.features[x_key], tfds.features.Image)
@@ -133,7 +143,7 @@ def _rows(builder, split, x_key, y_key):
         raise ValueError(
             f'{folder} is damaged: delete this folder, so that the set is prepared again.'
         ) from None
-    return [(row[x_key], int(row[y_key])) for row in rows]
+    return [(row[x_key], int(row[y_key]), row[group_key]) for row in rows]
 
 
 def _keys(info, label):
@@ -160,6 +170,17 @@ def _keys(info, label):
         asked = f'has no classes in a feature {label}' if label else 'does not say which feature is the label'
         raise ValueError(f'{info.name} {asked}: give a ClassLabel as label=...; its features: {listed}.')
     return x_key, y_key
+
+
+def _group_key(info, group, x_key):
+    features = dict(info.features.items())
+    if group not in features or group == x_key or features[group].shape != ():
+        listed = ', '.join(f'{key} ({type(feature).__name__})' for key, feature in features.items())
+        raise ValueError(
+            f'{info.name} has no single number or text in a feature {group} for group={group}; '
+            f'its features: {listed}.'
+        )
+    return group
 
 
 def _usable(feature):

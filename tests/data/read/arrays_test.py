@@ -34,22 +34,46 @@ class FromArraysTest(parameterized.TestCase):
 
     def test_lists_and_names(self):
         y = np.array(['ox', 'cow'] * 10, object)
-        data = load.from_arrays([[i, 2 * i] for i in range(20)], y.tolist(), seed=3)
+        data = load.from_arrays([[i, 2 * i] for i in range(20)], y.tolist(), test='holdout')
         self.assertEqual((data.train.classes, data.train.kind), (('cow', 'ox'), kinds.vector))
-        self.assertEqual(data.how, 'held out 30 % at random, stratified, seed 3')
+        self.assertEqual(data.how, 'held out 30 %, stratified, chosen by a hash of the data')
         np.testing.assert_array_equal(data.train.x[:, 0] % 2, data.train.y == 0)
-        self.assertEqual(data.sha256, load.from_arrays(np.c_[:20, :40:2], y, seed=3).sha256)
+        self.assertEqual(data.sha256, load.from_arrays(np.c_[:20, :40:2], y, test='holdout').sha256)
+
+    def test_groups(self):
+        x = np.random.default_rng(0).normal(size=(20, 2))
+        who = ['ann', 'bob', 'cid', 'dan', 'eve'] * 4
+        data = load.from_arrays(x, np.repeat([0, 1], 10), groups=who)
+        self.assertEqual(data.train.groups.tolist(), [0, 1, 2, 3, 4] * 4)
+        given = load.from_arrays(x, _y(20), x[:2] + 9, [0, 1], groups=who, groups_test=['zoe', 'bob'])
+        self.assertEqual(given.test.groups.tolist(), [5, 1])
+        self.assertIn('1 group with 1 of the 2 test examples are in the training set too', given.notes[-1])
+
+    def test_refuses_groups(self):
+        x = np.random.default_rng(0).normal(size=(20, 2))
+        for options, pattern in (
+            ({'groups': [1, 2]}, r'groups has shape \(2,\), but .* each of 20 inputs\.'),
+            ({'groups_test': [1]}, 'groups_test is given without x_test: give both'),
+            ({'groups_test': [1], 'x_test': x, 'y_test': _y(20)}, 'groups_test is given without groups'),
+            (
+                {'x_test': x, 'y_test': _y(20), 'groups': _y(20), 'groups_test': ['a'] * 20},
+                'groups of training and test examples are numbers and names',
+            ),
+            ({'test': 'cv'}, 'test=cv is no way to test'),
+        ):
+            with self.assertRaisesRegex(ValueError, pattern):
+                load.from_arrays(x, _y(20), **options)
 
     def test_a_kind_of_your_own_is_taken_as_it_is(self):
         tokens = np.random.default_rng(0).integers(0, 30_000, (20, 9)).astype(np.int16)
         kind = kinds.Kind('tokens', remember=lambda x, reading: {'largest': int(x.max())})
-        data = load.from_arrays(tokens, _y(20), kind=kind)
+        data = load.from_arrays(tokens, _y(20), kind=kind, test='holdout')
         self.assertEqual((data.train.x.dtype, data.train.kind), (np.int16, kind))
         self.assertEqual(data.train.reading, {'largest': data.train.x.max()})
         both = {row.tobytes() for row in (*data.train.x, *data.test.x)}
         self.assertEqual(both, {row.tobytes() for row in tokens})
         names = load.from_arrays(np.ones((20, 2, 3, 4, 5)), _y(20), kind=kind._replace(remember=dict_of))
-        self.assertEqual(names.test.x.shape, (6, 2, 3, 4, 5))
+        self.assertEqual(names.test.x.shape, (20, 2, 3, 4, 5))
 
     @parameterized.parameters(
         ('float64', 'float32', 'float32'),

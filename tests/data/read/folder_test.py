@@ -35,12 +35,12 @@ class FolderTest(parameterized.TestCase):
         (self.root / 'cat' / '.hidden.png').touch()
         (self.root / '.git').mkdir()
         (self.root / 'readme.md').touch()
-        data = load.load(str(self.root))
+        data = load.load(str(self.root), test='holdout')
         self.assertEqual(
             (data.name, data.train.classes, data.train.kind), ('pets', ('cat', 'dog'), kinds.image)
         )
         self.assertEqual((data.train.x.shape, data.test.x.shape), ((14, 6, 5, 3), (6, 6, 5, 3)))
-        self.assertEqual(data.how, 'held out 30 % at random, stratified, seed 0')
+        self.assertEqual(data.how, 'held out 30 %, stratified, chosen by a hash of the data')
         self.assertEqual(data.notes, ('class cat: 1 file that is no image was skipped, notes.txt',))
         known = {self.pixels[i].tobytes(): i % 2 for i in range(20)}
         found = {x.tobytes(): y for x, y in zip(data.train.x, data.train.y, strict=True)}
@@ -118,8 +118,8 @@ class FolderTest(parameterized.TestCase):
         for i in range(20):
             self.save(f'train/{i % 2}/{i}.png', self.pixels[i])
         data = load.load(str(self.root))
-        self.assertEqual((data.train.classes, len(data.test)), (('0', '1'), 6))
-        self.assertIn('pets/ has train/ alone: a test set is taken from it', data.notes)
+        self.assertEqual((data.train.classes, len(data.test)), (('0', '1'), 20))
+        self.assertIn('pets/ has train/ alone: there is no test set apart', data.notes)
 
     def test_a_test_folder_alone_is_refused(self):
         for i in range(8):
@@ -137,7 +137,31 @@ class FolderTest(parameterized.TestCase):
         (self.root / 'dog' / 'loop').symlink_to(self.root / 'dog')
         data = load.load(str(self.root))
         self.assertIn('class dog: 10 of its 10 images in sub-folders', data.notes)
-        self.assertEqual(np.bincount(data.train.y).tolist(), [7, 7])
+        self.assertEqual(np.bincount(data.train.y).tolist(), [10, 10])
+
+    def test_groups_are_the_folders_below_the_class(self):
+        for i in range(24):
+            self.save(
+                f'{("cat", "dog")[i % 2]}/patient{i // 2 % 6}/{"deep/" * (i % 3 == 0)}{i}.png', self.pixels[i]
+            )
+        data = load.load(str(self.root), group='folder')
+        number = {self.pixels[i].tobytes(): i for i in range(24)}
+        patients = [number[x.tobytes()] // 2 % 6 for x in data.train.x]
+        self.assertEqual(data.train.groups.tolist(), patients)
+        self.assertEqual(data.notes, ())
+        self.refuses('group=who is for tables, .* give group=folder', group='who')
+        self.save('dog/lone.png', self.pixels[30])
+        self.refuses('dog/lone.png lies in the folder of its class itself: with group=folder', group='folder')
+
+    def test_groups_of_train_and_test_folders(self):
+        for i in range(24):
+            part = 'test' if i >= 16 else 'train'
+            self.save(f'{part}/{i % 2}/p{i // 3}/{i}.png', self.pixels[i])
+        data = load.load(str(self.root), group='folder')
+        number = {self.pixels[i].tobytes(): i for i in range(24)}
+        for x, groups in ((data.train.x, data.train.groups), (data.test.x, data.test.groups)):
+            self.assertEqual([number[one.tobytes()] // 3 for one in x], groups.tolist())
+        self.assertIn('1 group with 2 of the 8 test examples are in the training set too', data.notes[-1])
 
     def test_no_class_vanishes(self):
         for i in range(12):

@@ -42,7 +42,7 @@ class StackTest(parameterized.TestCase):
     def test_formats_by_content(self, name):
         form = {'webp': 'WebP', 'ppm': 'PPM', 'tiff': 'TIFF'}.get(name[2:], 'PNG')
         options = {'lossless': True} if form == 'WebP' else {}
-        x, reading, notes = self.stack(self.found(name, self.pixels, format=form, **options))
+        x, reading, notes, _ = self.stack(self.found(name, self.pixels, format=form, **options))
         np.testing.assert_array_equal(x[0], self.pixels)
         self.assertEqual((reading, notes), ({'sizes': 1, 'depth': 8}, ()))
 
@@ -60,7 +60,7 @@ class StackTest(parameterized.TestCase):
     @parameterized.parameters('png', 'pgm', 'tif')
     def test_sixteen_bits_stay(self, suffix):
         deep = (self.pixels[..., 0].astype(np.uint16) + 1) * 200
-        x, reading, notes = self.stack(
+        x, reading, notes, _ = self.stack(
             self.found(f'a.{suffix}', deep), self.found('b.png', self.pixels[..., 1])
         )
         self.assertEqual((x.dtype, reading['depth']), (np.float32, 16))
@@ -75,7 +75,7 @@ class StackTest(parameterized.TestCase):
     @parameterized.parameters(np.float32, np.int32)
     def test_values_of_32_bits_stay(self, dtype):
         values = (self.pixels[..., 0] * np.float32(-1000)).astype(dtype)
-        x, reading, _ = self.stack(self.found('a.tif', values))
+        x, reading, *_ = self.stack(self.found('a.tif', values))
         self.assertEqual((x.dtype, reading['depth']), (np.float32, 32))
         np.testing.assert_array_equal(x[0, ..., 0], values)
         with self.assertRaisesRegex(
@@ -91,7 +91,7 @@ class StackTest(parameterized.TestCase):
         alpha[2:4, 1:5] = 255
         image = Image.new('RGBA', (6, 6), colour)
         image.putalpha(Image.fromarray(alpha))
-        x, _, notes = self.stack(self.found('a.png', image))
+        x, _, notes, _ = self.stack(self.found('a.png', image))
         value = {'black': 0, 'white': 255}[colour]
         np.testing.assert_array_equal(x[0] == value, np.repeat(alpha[..., None] > 0, 3, -1))
         self.assertIn('1 image with transparency: laid over mid-grey where it varies', notes)
@@ -101,7 +101,7 @@ class StackTest(parameterized.TestCase):
         wide[:, :40], wide[:, 40:] = (255, 0, 0), (0, 0, 255)
         tall, small = np.full((100, 50, 3), 77, np.uint8), np.full((8, 16), 5, np.uint8)
         found = [self.found(n, p) for n, p in (('a.png', wide), ('b.png', tall), ('c.png', small))]
-        x, reading, notes = self.stack(*found)
+        x, reading, notes, _ = self.stack(*found)
         self.assertEqual((x.shape, reading['sizes']), ((3, 16, 32, 3), 3))
         np.testing.assert_array_equal(x[0, :, :16], np.broadcast_to([255, 0, 0], (16, 16, 3)))
         np.testing.assert_array_equal(x[0, :, 16:], np.broadcast_to([0, 0, 255], (16, 16, 3)))

@@ -26,6 +26,8 @@ class TinyPictures(tfds.core.GeneratorBasedBuilder):
             'image': tfds.features.Image(shape=(4, 4, 1)),
             'label': tfds.features.ClassLabel(names=['owl', 'ant', 'never']),
             'shade': tfds.features.ClassLabel(num_classes=2),
+            'by': tfds.features.Text(),
+            'page': tfds.features.Scalar(np.int64),
         }
         return tfds.core.DatasetInfo(
             builder=self, features=tfds.features.FeaturesDict(features), supervised_keys=('image', 'label')
@@ -37,7 +39,8 @@ class TinyPictures(tfds.core.GeneratorBasedBuilder):
 
     def _generate_examples(self, numbers):
         for i in numbers:
-            yield i, {'image': Image.fromarray(PIXELS[i]), 'label': i % 2, 'shade': i // 2 % 2}
+            one = {'image': Image.fromarray(PIXELS[i]), 'label': i % 2, 'shade': i // 2 % 2}
+            yield i, one | {'by': f'é{i % 7}', 'page': i // 4}
 
 
 class TinyVectors(tfds.core.GeneratorBasedBuilder):
@@ -128,10 +131,25 @@ class StockTest(parameterized.TestCase):
             label='colour',
         )
 
+    @parameterized.parameters(('by', lambda i: i % 7), ('page', lambda i: i // 4))
+    def test_groups(self, feature, group):
+        data = load.load('tiny_pictures', group=feature)
+        number = {PIXELS[i].tobytes(): i for i in range(30)}
+        for x, groups in ((data.train.x, data.train.groups), (data.test.x, data.test.groups)):
+            self.assertEqual([group(number[one.tobytes()]) for one in x], groups.tolist())
+        both = 'of the 6 test examples are in the training set too' in data.notes[-1]
+        self.assertEqual(both, feature == 'by')
+        self.refuses(
+            r'no single number or text in a feature image for group=image; .*by \(Text\)',
+            'tiny_pictures',
+            group='image',
+        )
+        self.refuses('in a feature who for group=who', 'tiny_pictures', group='who')
+
     @parameterized.parameters(('plain', 1), ('double', 2))
     def test_vectors_of_a_variant(self, variant, factor):
-        data = load.load(f'tiny_vectors/{variant}')
-        self.assertEqual(data.how, 'held out 30 % at random, stratified, seed 0')
+        data = load.load(f'tiny_vectors/{variant}', test='holdout')
+        self.assertEqual(data.how, 'held out 30 %, stratified, chosen by a hash of the data')
         self.assertEqual((data.train.x.shape, data.train.x.dtype), ((21, 3), np.float32))
         i = data.test.x[:, 0] / factor
         np.testing.assert_array_equal(data.test.x[:, 1], factor * i * i)

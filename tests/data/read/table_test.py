@@ -18,7 +18,7 @@ class TableTest(parameterized.TestCase):
 
     def load(self, text, *, encoding='utf-8', **options):
         self.path.write_text(text, encoding)
-        return load.load(str(self.path), **options)
+        return load.load(str(self.path), **({'test': 'holdout'} | options))
 
     def refuses(self, pattern, text, **options):
         with self.assertRaisesRegex(ValueError, pattern) as caught:
@@ -37,7 +37,7 @@ class TableTest(parameterized.TestCase):
         data = self.load(text, encoding=encoding)
         self.assertEqual((data.train.classes, data.train.kind), (('cat', 'dog'), kinds.vector))
         self.assertEqual((len(data.train.y), len(data.test)), (14, 6))
-        self.assertEqual(data.how, 'held out 30 % at random, stratified, seed 0')
+        self.assertEqual(data.how, 'held out 30 %, stratified, chosen by a hash of the data')
         for x, y in ((data.train.x, data.train.y), (data.test.x, data.test.reveal())):
             i = x[:, 0] * 4
             np.testing.assert_array_equal(x[:, 1], i * i)
@@ -69,19 +69,24 @@ class TableTest(parameterized.TestCase):
         self.assertIn('column colour: 4 categories', data.notes)
 
     def test_a_category_of_the_test_set_alone_is_all_zeros(self):
-        plain = self.load('\n'.join(['a,c,y', *(f'{i * 3},k{i % 2},{i % 2}' for i in range(20))]))
-        held = int(plain.test.x[0, 0] / 3)
-        rows = [f'{i * 3},{"rare" if i == held else f"k{i % 2}"},{i % 2}' for i in range(20)]
-        data = self.load('\n'.join(['a,c,y', *rows]))
-        self.assertEqual(data.test.x[0].tolist(), [held * 3, 0, 0])
+        for rare in range(20):  # which rows are tested hangs on the table
+            rows = [f'{i * 3},{"rare" if i == rare else f"k{i % 2}"},{i % 2}' for i in range(20)]
+            data = self.load('\n'.join(['a,c,y', *rows]))
+            found = data.test.x[data.test.x[:, 0] == rare * 3]
+            if len(found):
+                self.assertEqual(found.tolist(), [[rare * 3, 0, 0]])
+                return
+        self.fail('no row was ever tested')
 
     def test_a_gap_of_the_test_set_alone_has_no_mark(self):
-        plain = self.load('\n'.join(['a,b,y', *(f'{i * 3},{i % 5},{i % 2}' for i in range(20))]))
-        held = int(plain.test.x[0, 0] / 3)
-        rows = [f'{i * 3},{"" if i == held else i % 5},{i % 2}' for i in range(20)]
-        data = self.load('\n'.join(['a,b,y', *rows]))
-        median = sorted(plain.train.x[:, 1])[6:8]
-        self.assertEqual(data.test.x[0].tolist(), [held * 3, sum(median) / 2])
+        for gap in range(20):  # which rows are tested hangs on the table
+            rows = [f'{i * 3},{"" if i == gap else i % 5},{i % 2}' for i in range(20)]
+            data = self.load('\n'.join(['a,b,y', *rows]))
+            found = data.test.x[data.test.x[:, 0] == gap * 3]
+            if len(found):
+                break
+        median = sorted(data.train.x[:, 1])[6:8]
+        self.assertEqual(found.tolist(), [[gap * 3, sum(median) / 2]])
         self.assertIn(f'column b: 1 missing value became the median {sum(median) / 2:g}', data.notes)
 
     def test_what_is_learned_goes_with_the_examples(self):
@@ -171,7 +176,7 @@ class TableTest(parameterized.TestCase):
 
     def test_notes(self):
         rows = [f'{i},{i},{"x" if i == 5 else i % 3},,{i % 2}' for i in range(20)]
-        data = self.load('\n'.join([',id,code,void,y', *rows]))
+        data = self.load('\n'.join([',id,code,void,y', *rows]), test='cross-fitted')
         self.assertEqual(
             data.notes,
             (
@@ -182,6 +187,26 @@ class TableTest(parameterized.TestCase):
                 'column void was left out: it has no values',
             ),
         )
+
+    def test_a_column_of_groups_is_no_input(self):
+        rows = [f'{i * i},p{i % 7},{i % 2}' for i in range(42)]
+        data = self.load('\n'.join(['a,who,y', *rows]), group='who', test='cross-fitted')
+        self.assertEqual(data.train.x[:, 0].tolist(), [i * i for i in range(42)])
+        self.assertEqual(data.train.x.shape[1], 1)
+        self.assertEqual(data.train.groups.tolist(), [i % 7 for i in range(42)])
+        self.assertEqual(data.notes, ('label: column y; groups: column who; 1 column became 1 number',))
+        held = self.load('\n'.join(['a,who,y', *rows]), group='who', test='holdout')
+        self.assertEmpty(set(held.train.groups) & set(held.test.groups))
+        np.testing.assert_array_equal(np.sqrt(held.test.x[:, 0]) % 7, held.test.groups)
+
+    def test_refuses_groups(self):
+        rows = [f'{i * i},{"p" * (i != 4)},{i % 2}' for i in range(42)]
+        text = '\n'.join(['a,who,y', *rows])
+        self.refuses(
+            'column who for group=who is empty in 1 row .first in row 5.: give each', text, group='who'
+        )
+        self.refuses('no column "whom" for group=whom: did you mean who', text, group='whom')
+        self.refuses('group=y is the column of the labels', text, group='y')
 
     def test_decimal_commas(self):
         data = self.load('\n'.join(['a;y', *(f'{i},5;{i % 2}' for i in range(20))]))

@@ -1,0 +1,149 @@
+"""Variances of means over labelled sets and test examples, for whatever examples each set is tested on.
+
+The model is `d[j, n] = mu + row_j + column_n + rest`: another labelled set, or another test set, would have
+given another mean. Full tables (a test set apart) and cross-fitted ones (a labelled set tests its own fold
+only, the rest is NaN) are two patterns of the same.
+"""
+
+from typing import NamedTuple
+
+import chex
+import numpy as np
+
+
+class Parts(NamedTuple):
+    """Means of M tables and the parts of their covariance, which is `row + column - residual`.
+
+    Attributes:
+        means: `[M]`, over all entries.
+        row: `[M, M]`, what the scatter of the labelled sets' means says.
+        column: `[M, M]`, what the scatter of the examples' means says.
+        residual: `[M, M]`, what both hold, counted twice in their sum.
+        freedom: degrees of freedom of the three.
+        units: number of independent test examples (groups).
+    """
+
+    means: np.ndarray
+    row: np.ndarray
+    column: np.ndarray
+    residual: np.ndarray
+    freedom: tuple[int, int, int]
+    units: int
+
+
+def crossed(values: np.ndarray, columns: np.ndarray | None = None) -> Parts:
+    """Means of tables of labelled sets x examples, and the covariance of these means for new ones of both.
+
+    Henderson's method 1: the sums of squares `T_f = sum_l (sum of level l)^2 / n_l` of the rows, of the
+    columns and of the single entries, less that of the whole, are linear in the variances of rows, columns
+    and rest, with weights that only the counts decide; so is the variance of the mean. Solving gives the
+    unbiased estimate, for whatever entries there are; of a full table that of the analysis of variance.
+    A group of examples is one column, which a row may test several times; its interaction with the row is
+    then a variance of its own. Products in place of squares give covariances.
+
+    Args:
+        values: `[M, J, N]`, M quantities measured on the same labelled sets and examples; NaN where a
+            labelled set does not test an example, the same in all M.
+        columns: `[N]`, the group of each example; `None`: each stands for itself.
+
+    Returns:
+        Parts. With one entry a column (one repeat) rows and columns cannot be told apart: their sum can.
+
+    Raises:
+        ValueError: fewer than 2 labelled sets or 2 examples (groups), NaN that differ between the M, or
+            columns of another length.
+
+    Reference: Henderson, "Estimation of variance and covariance components", Biometrics 1953; for full tables
+    Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 2007.
+    """
+    chex.assert_rank(values, 3)
+    values = np.asarray(values, np.float64)
+    _, _, examples = values.shape
+    present = ~np.isnan(values)
+    if (present != present[:1]).any():
+        raise ValueError(
+            'The tables lack different entries: give every arm the same labelled sets and examples.'
+        )
+    present = present[0]
+    used = present.any(1)
+    values, present = values[:, used], present[used]
+    groups = np.arange(examples) if columns is None else np.unique(columns, return_inverse=True)[1]
+    if len(groups) != examples:
+        raise ValueError(
+            f'columns has {len(groups)} entries for {examples} test examples: give one for each.'
+        )
+    grouped = len(np.unique(groups[present.any(0)])) < present.any(0).sum()
+    order = np.argsort(groups, kind='stable')
+    starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
+
+    cells = np.add.reduceat(present[:, order].astype(np.float64), starts, 1)  # entries by row and column
+    by_row, by_column, total = cells.sum(1), cells.sum(0), cells.sum()
+    rows, units = len(by_row), int(np.count_nonzero(by_column))
+    if rows < 2 or units < 2:
+        raise ValueError(
+            f'{rows} labelled set(s) of {units} independent test example(s) show no variance: give at least 2'
+            ' of each, and 5 labelled sets for intervals that hold.'
+        )
+    means = np.where(present, values, 0.0).sum((1, 2)) / total
+    centred = np.where(present, values - means[:, None, None], 0.0)
+    single = centred.reshape(len(centred), -1)
+    sums = np.add.reduceat(centred[:, :, order], starts, 2) if grouped else centred
+    squares = [
+        _products(centred.sum(2), by_row),
+        _products(sums.sum(1), by_column),
+        *([_products(sums.reshape(len(sums), -1), cells.ravel())] if grouped else []),
+        single @ single.T,
+    ]
+    # How much each of the variances (rows, columns, cells, entries) adds to each sum of squares.
+    squared = cells**2
+    in_row, in_column = (squared.sum(1) / by_row).sum(), (squared.sum(0) / np.maximum(by_column, 1)).sum()
+    filled = int(np.count_nonzero(cells))
+    whole = np.array([(by_row**2).sum(), (by_column**2).sum(), squared.sum(), total]) / total
+    expected = np.array(
+        [
+            [total, in_row, in_row, rows],
+            [in_column, total, in_column, units],
+            [total, total, total, filled],
+            [total, total, total, total],
+        ]
+    )
+    kept = [0, 1, 2, 3] if grouped else [0, 1, 3]
+    expected = (expected - whole)[np.ix_(kept, kept)]
+    weights = whole[kept] / total
+    solved = weights @ np.linalg.pinv(expected, rcond=1e-10)
+    variance = sum(weight * square for weight, square in zip(solved, squares, strict=True))
+    row, column = (weights[i] / expected[i, i] * squares[i] for i in (0, 1))
+    freedom = rows - 1, units - 1, max(filled - rows - units + 1, 1)
+    return Parts(means, row, column, row + column - variance, freedom, units)
+
+
+def _products(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Sums over levels of products of sums, each divided by its count: `[M, L]` to `[M, M]`."""
+    return (sums / np.maximum(counts, 1)) @ sums.T
+
+
+def spread(parts: Parts, contrast: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Variance of means, kept positive, and its degrees of freedom (Satterthwaite 1946).
+
+    The floor at half the labelled sets' variance keeps the estimate positive yet nearly unbiased: a floor at
+    the whole of it (example effects never below zero) makes a 5 % test one of 2 to 3 % at N = 60.
+
+    Args:
+        parts: of M tables.
+        contrast: `[C, M]`, sums of means whose variances are wanted; `None`: the means themselves.
+
+    Returns:
+        Variances and degrees of freedom, `[C]` or `[M]` each.
+    """
+    kinds = parts.row, parts.column, parts.residual
+    if contrast is None:
+        row, column, residual = (np.diag(part) for part in kinds)
+    else:
+        row, column, residual = (((contrast @ part) * contrast).sum(1) for part in kinds)
+    rounding = 1e-14 * np.abs(np.diag(parts.column)).max()  # differences of large products
+    row, column, residual = (np.where(np.abs(part) > rounding, part, 0.0) for part in (row, column, residual))
+    floor = np.where(row > 0, row / 2, np.maximum(residual, 0))  # few sets can agree to the last mistake
+    variance = np.maximum(row + column - residual, floor)
+    noise = sum(part**2 / free for part, free in zip((row, column, residual), parts.freedom, strict=True))
+    least = min(parts.freedom[:2])
+    return variance, np.maximum(least, variance**2 / np.where(noise > 0, noise, np.inf))
