@@ -168,7 +168,7 @@ def _band(errors):
 
 @_styled
 def learning(curves: Mapping[str, Curve], name: str) -> str:
-    """Draws training and validation error over the steps: mean and central 80 % of the replicates.
+    """Draws training and validation error over the steps: mean and central 80 % of the nets.
 
     Args:
         curves: by model; all of them share the vertical scale.

@@ -22,7 +22,7 @@ class Part(NamedTuple):
         compiling: planned seconds of compiling.
         done: share of the work that is done, 0 to 1.
         worked: seconds that it took, without compiling.
-        compiled: seconds of compiling.
+        compiled: seconds of compiling, of tracing before it too.
         over: whether the phase has ended; what was left of its work then is not needed.
     """
 
@@ -39,9 +39,10 @@ def remaining(parts: Sequence[Part]) -> float:
 
     Work and compiling are told apart: a phase begins with compiling, so its first seconds say nothing about
     its pace. Pace is seconds of work a planned second; what the phases so far had, shrunk towards 1, is where
-    the next one starts. Compiling is as fast as work until a phase has shown it. Where a phase compiles for
-    longer than planned, nobody knows how many programs are still to come: as much again as it is above the
-    plan, less the share of work that is done.
+    the next one starts. How slow the compiler is, only compiling tells: on a busy machine work took nine times
+    as long as planned, and with that pace for the compiler too four times the time left was told. Where a
+    phase compiles for longer than planned, nobody knows how many programs are still to come: as much again as
+    it is above the plan, less the share of work that is done.
 
     Args:
         parts: all phases, in the order in which they run.
@@ -50,7 +51,7 @@ def remaining(parts: Sequence[Part]) -> float:
         Seconds.
     """
     pace = _pace(parts, PRIOR, 1.0)
-    slowness = _slowness([part for part in parts if part.over], pace)
+    slowness = _slowness([part for part in parts if part.over])
     left = 0.0
     for part in parts:
         if part.over:
@@ -61,7 +62,7 @@ def remaining(parts: Sequence[Part]) -> float:
         left += (1 - part.done) * (excess + part.planned * _pace([part], PRIOR, pace))
         left += min(max(planned - part.compiled, 0.0), (1 - part.done) * planned)
         if excess:
-            slowness = _slowness([one for one in parts if one.over] + [part], pace)
+            slowness = _slowness([one for one in parts if one.over] + [part])
     return left
 
 
@@ -71,10 +72,10 @@ def _pace(parts, weight, prior):
     return (weight * prior + sum(part.worked for part in parts)) / expected
 
 
-def _slowness(parts, prior):
-    """Seconds of compiling a planned second."""
+def _slowness(parts):
+    """Seconds of compiling a planned second, shrunk towards 1."""
     expected = PRIOR + sum(part.compiling for part in parts)
-    return (PRIOR * prior + sum(part.compiled for part in parts)) / expected
+    return (PRIOR + sum(part.compiled for part in parts)) / expected
 
 
 class Progress:
@@ -87,7 +88,7 @@ class Progress:
         now: the clock, in seconds.
 
     Attributes:
-        compile_seconds: tracing and compiling so far.
+        compile_seconds: lowering and compiling so far.
         train_seconds: spent in phases that train, without compiling.
     """
 
@@ -107,11 +108,15 @@ class Progress:
         self._quiet, self._now = quiet, now
         self._began = now()
         self._line = ''  # what stands in the terminal's last line
-        self.compile_seconds = self.train_seconds = 0.0
+        self.compile_seconds = self.train_seconds = self._tracing = 0.0
         jax.monitoring.register_event_duration_secs_listener(self._compiled)
 
     def _compiled(self, event, duration, **_):
-        if event.startswith('/jax/core/compile/') and not event.endswith('jaxpr_trace_duration'):
+        if not event.startswith('/jax/core/compile/'):
+            return
+        if event.endswith('jaxpr_trace_duration'):
+            self._tracing += duration
+        else:
             self.compile_seconds += duration
 
     def close(self) -> None:
@@ -156,14 +161,15 @@ class Progress:
             trains: whether its time counts as training.
             unit: of the work, for display.
         """
-        began, compiled = self._now(), self.compile_seconds
+        began, compiled, traced = self._now(), self.compile_seconds, self._tracing
         number = list(self._parts).index(name) + 1
         title = f'[{number}/{len(self._parts)}] {name}'
         amounts, planned, shown = 0, 0.0, began
 
         def update(over=False):
             part = self._parts[name]
-            here, compiling = self._now() - began, self.compile_seconds - compiled
+            here = self._now() - began
+            compiling = self.compile_seconds - compiled + self._tracing - traced
             done = planned / part.planned if planned and part.planned else amounts / max(1, total)
             self._parts[name] = part._replace(
                 done=min(done, 1.0), worked=max(here - compiling, 0.0), compiled=compiling, over=over
@@ -195,9 +201,8 @@ class Progress:
         finally:
             if self._line:  # what comes next, as an error, begins a line
                 self._write('\n')
-            part = self._parts[name]
             if trains:
-                self.train_seconds += part.worked
+                self.train_seconds += self._now() - began - (self.compile_seconds - compiled)
 
     def _show(self, words, ends):
         if self._quiet:

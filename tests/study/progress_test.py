@@ -137,11 +137,11 @@ class TimeLeftTest(parameterized.TestCase):
             progress.Part(8.0, 2.0, done=1.0, worked=18.0, compiled=4.0, over=True),
             progress.Part(10.0, 3.0, done=0.0),
         ]
-        # Pace (2 + 18) / (2 + 8) = 2; compiling (2 * 2 + 4) / (2 + 2) = 2.
-        self.assertAlmostEqual(progress.remaining(parts), 2 * 10 + 2 * 3)
-        half = parts[1]._replace(done=0.5, worked=5.0, compiled=7.0)
+        # Pace (2 + 18) / (2 + 8) = 2; compiling (2 + 4) / (2 + 2) = 1.5.
+        self.assertAlmostEqual(progress.remaining(parts), 2 * 10 + 1.5 * 3)
+        half = parts[1]._replace(done=0.5, worked=5.0, compiled=6.0)
         # Pace (20 + 5) / (10 + 5) = 5/3, then its own (2 * 5/3 + 5) / (2 + 5); planned to compile for
-        # (2 * 5/3 + 4) / 4 * 3 = 5.5 seconds, so for 1.5 too long.
+        # 1.5 * 3 seconds, so for 1.5 too long.
         self.assertAlmostEqual(progress.remaining([parts[0], half]), 0.5 * (1.5 + 10 * (10 / 3 + 5) / 7))
         self.assertEqual(progress.remaining([part._replace(over=True) for part in parts]), 0.0)
 
@@ -211,11 +211,10 @@ class ProgressTest(chex.TestCase):
         self.assertNotIn('\r', self.err.getvalue())
         self.assertNotIn('#', self.err.getvalue())
         # 14 of 40 turns: 8.4 seconds of work for 2.8 planned, so pace (2 + 8.4) / (2 + 2.8) = 2.17, and the
-        # rest of the phase at (2 * 2.17 + 8.4) / 4.8 = 2.65: 0.65 * 8 * 2.65 + 30 * 2.17. Nothing says that
-        # compiling is faster than work, so 2 * 2.17 - 2 more of it.
+        # rest of the phase at (2 * 2.17 + 8.4) / 4.8 = 2.65: 0.65 * 8 * 2.65 + 30 * 2.17.
         self.assertEqual(
             lines[0],
-            '[1/2] tuning 35 %, 8.3 member-steps/s, 0:10 so far, 2 s compiling, about 1:21 left',
+            '[1/2] tuning 35 %, 8.3 member-steps/s, 0:10 so far, 2 s compiling, about 1:18 left',
         )
         self.assertEqual(lines[2][:18], '[1/2] tuning 100 %')
         self.assertEndsWith(lines[3], '0:31 so far, 2 s compiling, about 0:00 left')
