@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from overfit.report import pictures, plots, wording
+from overfit.report import headline, notes, pictures, plots, spelling, wording
 from overfit.study import results as results_lib
 from overfit.study.material import Material
 from overfit.study.results import Results
@@ -59,27 +59,47 @@ def write_html(results: Results, material: Material, path: str | os.PathLike) ->
 
 def _shown(results: Results, material: Material) -> dict[str, Any]:
     """What the template takes, by name."""
-    arms = wording.by_effect(results)
+    arms, marked = headline.by_effect(results), headline.several_near_best(results)
     effects = [results.squeezed._replace(technique='squeezed model'), *arms]
     return {
         'results': results,
         'material': material,
         'figures': {
-            'forest': plots.forest(effects),
-            'forest_narrow': plots.forest(effects, narrow=True),
+            'forest': plots.forest(effects, results.margin, marked=marked),
+            'forest_narrow': plots.forest(effects, results.margin, narrow=True, marked=marked),
             'learning': {name: plots.learning(material.curves, name) for name in material.curves},
             'sizes': plots.size_curve(results) if results.size_curve else '',
         },
-        'arms': [results.baseline, *arms, results.squeezed],
+        'arms': [results.baseline, *arms, *results.controls, results.squeezed],
         'mistakes': material.mistakes[:SHOWN_MISTAKES],
         'confused': _confused(material.confusion),
-        'sentences': wording.sentences(results),
+        'sentences': headline.sentences(results),
         'header': wording.header(results),
         'rows': wording.rows(results),
-        'remarks': wording.remarks(results),
-        'footnotes': wording.footnotes(results),
+        'tested': wording.tested(results),
+        'controls': wording.control_rows(results),
+        'about_controls': notes.controls(results),
+        'references': _references(results),
+        'marked': marked,
+        'margin': f'{results.margin:.{headline.decimals(results)}f}',
+        'cross_fitted': results.test_mode == spelling.CROSS_FITTED,
+        'words': (spelling.HELPS, spelling.HURTS),
+        'remarks': notes.remarks(results),
+        'footnotes': notes.footnotes(results),
         'facts': _facts(results),
     }
+
+
+def _references(results: Results) -> list[tuple[str, str, str, str, str, str]]:
+    """Cells of the references, the best first: name, error, its half width, difference, interval, a word."""
+    digits, found = headline.decimals(results), []
+    for one in sorted(results.references or (), key=lambda one: one.test_error.mean):
+        change = one.difference
+        word = 'squeezed model' if change.high < 0 else one.name if change.low > 0 else 'cannot be told apart'
+        error = f'{one.test_error.mean:.{digits}f}', f'{spelling.half(one.test_error):.{digits}f}'
+        bounds = spelling.bounds(change, digits)
+        found.append((one.name, *error, spelling.signed(change.mean, digits), bounds, word))
+    return found
 
 
 def _facts(results: Results) -> dict[str, str]:

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from overfit.report.spelling import counted, shortened, signed
+from overfit.report.headline import NEAR_BEST
+from overfit.report.spelling import HELPS, HURTS, SAME, UNDECIDED, counted, shortened, signed
 from overfit.study.material import Curve
 from overfit.study.results import Results, Row
 
@@ -27,7 +28,8 @@ COLORS = {
     'none': '#060006',
     'page': '#070007',
 }
-TONES = {'helps': 'helps', 'hurts': 'hurts', 'no evidence': 'none'}
+TONES = {HELPS: 'helps', HURTS: 'hurts', SAME: 'none', UNDECIDED: 'none'}
+MARKERS = {HELPS: 'o', HURTS: 's', SAME: '|', UNDECIDED: 'o'}
 STYLE = {
     'svg.fonttype': 'none',
     'svg.hashsalt': 'overfit',
@@ -96,12 +98,14 @@ def _styled(draw):
 
 
 @_styled
-def forest(rows: Sequence[Row], *, narrow: bool = False) -> str:
-    """Draws every arm's effect with its interval, the best at the top.
+def forest(rows: Sequence[Row], margin: float, *, narrow: bool = False, marked: bool = False) -> str:
+    """Draws every arm's effect, the best at the top, with its interval: broad together, thin on its own.
 
     Args:
         rows: at least one, each with a difference, in the order of drawing.
+        margin: differences within it do not matter, percentage points.
         narrow: for a phone: each name stands above its interval instead of left of it.
+        marked: whether to mark names of rows that cannot be told from the best one.
 
     Returns:
         An `<svg>` element.
@@ -111,26 +115,33 @@ def forest(rows: Sequence[Row], *, narrow: bool = False) -> str:
     left = 1.05 * min(0, *(d.low for d in differences)) - 0.02 * reach
     right = 1.05 * max(0.1 * reach, min(reach, max(d.high for d in differences)))
     count = len(rows)
+
+    def named(row, length):
+        return shortened(row.technique, length) + f' {NEAR_BEST}' * (marked and row.near_best)
+
     ax = _axes(3.7, 0.36 * count + 0.6) if narrow else _axes(7.4, 0.21 * count + 0.6)
+    ax.axvspan(max(-margin, left), min(margin, right), color=COLORS['muted'], alpha=0.1, linewidth=0)
     ax.axvline(0, color=COLORS['ink'], linewidth=0.8, zorder=1)
     ax.grid(axis='x', linewidth=0.5)
     for place, (row, d) in enumerate(zip(rows, differences, strict=True)):
-        tone = TONES[row.verdict]
-        color = COLORS[tone]
-        marker = {'helps': 'o', 'hurts': 's', 'none': 'o'}[tone]
-        face = COLORS['page'] if tone == 'none' else color
+        color, marker = COLORS[TONES[row.verdict]], MARKERS[row.verdict]
+        face = COLORS['page'] if row.verdict == UNDECIDED else color
         if d.mean < right:
-            ax.plot([d.low, min(d.high, right)], [place, place], color=color, solid_capstyle='butt')
-            ax.plot(d.mean, place, marker, color=color, markerfacecolor=face, markersize=4.5, zorder=3)
+            for low, high, width, alpha in ((d.low, d.high, 5, 0.32), (d.low_single, d.high_single, 1.2, 1)):
+                ends = [low, min(high, right)]
+                ax.plot(
+                    ends, [place, place], color=color, linewidth=width, alpha=alpha, solid_capstyle='butt'
+                )
+            size = 9 if marker == '|' else 4.5
+            ax.plot(d.mean, place, marker, color=color, markerfacecolor=face, markersize=size, zorder=3)
         else:
             ax.plot(right, place, '>', color=color, markersize=5, clip_on=False, zorder=3)
             beside = {'xytext': (-6, 0), 'textcoords': 'offset points', 'ha': 'right', 'va': 'center'}
             ax.annotate(signed(d.mean), (right, place), fontsize=8, **beside)
         if narrow:
             backing = {'facecolor': COLORS['page'], 'edgecolor': 'none', 'pad': 0.5}
-            name = shortened(row.technique, 46)
-            ax.text(left, place - 0.42, name, va='center', fontsize=8.5, bbox=backing)
-    names = [] if narrow else [shortened(row.technique, 44) for row in rows]
+            ax.text(left, place - 0.42, named(row, 46), va='center', fontsize=8.5, bbox=backing)
+    names = [] if narrow else [named(row, 44) for row in rows]
     ax.set_yticks(range(len(names)), names, color=COLORS['ink'])
     ax.tick_params(length=0, labeltop=True)
     ax.set_ylim(count - 0.4, -0.9 if narrow else -0.6)
@@ -141,7 +152,8 @@ def forest(rows: Sequence[Row], *, narrow: bool = False) -> str:
     ax.set_xlabel('← better · change of test error, points · worse →')
     first, last = (f'{row.technique} ({signed(row.difference.mean)} points)' for row in (rows[0], rows[-1]))
     alt = (
-        f'Change of test error with 95 % interval for {counted(count, "technique")}, from {first} to {last}. '
+        f'Change of test error with simultaneous 95 % intervals for {counted(count, "technique")}, '
+        f'from {first} to {last}. '
         'The table holds every number.'
     )
     return svg(ax.figure, 'forest-narrow' if narrow else 'forest', alt)
@@ -156,7 +168,7 @@ def _band(errors):
 
 @_styled
 def learning(curves: Mapping[str, Curve], name: str) -> str:
-    """Draws training and validation error over the steps: mean and central 80 % of the replicates.
+    """Draws training and validation error over the steps: mean and central 80 % of the nets.
 
     Args:
         curves: by model; all of them share the vertical scale.
@@ -224,7 +236,9 @@ def size_curve(results: Results) -> str:
     if squeezed.labels_worth and squeezed.labels_worth.factor:
         end = trained * squeezed.labels_worth.factor
         ax.plot([trained, end], [reached, reached], ':', color=color)
-        ax.plot(end, reached, 'o', color=color, markerfacecolor=COLORS['page'], markersize=5)
+        # Beyond the cap nothing is read: an arrow says so.
+        marker = '>' if squeezed.labels_worth.factor >= squeezed.labels_worth.largest else 'o'
+        ax.plot(end, reached, marker, color=color, markerfacecolor=COLORS['page'], markersize=5)
         ends.append(end)
     ax.plot(trained, reached, 'D', color=color, markersize=5.5, zorder=3)
     beside = {'xytext': (-7, 0), 'textcoords': 'offset points', 'ha': 'right', 'va': 'center'}

@@ -1,6 +1,11 @@
-"""Numbers of the results as text."""
+"""Numbers of the results as text, and the words that the report knows."""
+
+from collections.abc import Sequence
 
 from overfit.study.results import Difference, Interval, LabelsWorth
+
+HELPS, HURTS, SAME, UNDECIDED = 'helps', 'hurts', 'no difference that matters', 'undecided'
+CROSS_FITTED = 'cross-fitted'
 
 
 def shortened(text: str, length: int) -> str:
@@ -10,6 +15,15 @@ def shortened(text: str, length: int) -> str:
     'dropout + m…'
     """
     return text if len(text) <= length else text[: length - 1].rstrip(' +,') + '…'
+
+
+def listed(words: list[str]) -> str:
+    """Joins words as in a sentence.
+
+    >>> listed(['L1', 'L2', 'dropout'])
+    'L1, L2 and dropout'
+    """
+    return ', '.join(words[:-1]) + ' and ' * (len(words) > 1) + words[-1]
 
 
 def signed(value: float, digits: int = 1) -> str:
@@ -65,38 +79,73 @@ def p_value(value: float | None) -> str:
     return f'p = {value:.{3 if value < 0.1 else 2}f}'.rstrip('0').rstrip('.')
 
 
-def factor(value: float | None, largest: float) -> str:
+def rounded(value: float) -> str:
+    """Writes a factor with two digits or so.
+
+    >>> rounded(12.4), rounded(2.94), rounded(0.04)
+    ('12', '2.9', '0.04')
+    """
+    return f'{value:.{0 if value >= 10 else 1 if value >= 0.1 else 2}f}'
+
+
+def capped(value: float | None, largest: float) -> str:
     """Writes a factor, `'over'` or `'under'` where it reaches an end of `[1 / largest, largest]`.
 
-    >>> factor(2.94, 100.0), factor(100.0, 100.0), factor(None, 100.0)
-    ('2.9', 'over 100', '…')
+    >>> capped(2.94, 4.0), capped(4.0, 4.0), capped(0.25, 4.0), capped(None, 4.0)
+    ('2.9', 'over 4', 'under 0.25', '…')
     """
     if value is None:
         return '…'
     if value >= largest:
-        return f'over {largest:.0f}'
-    if value <= 1 / largest:
-        return f'under {1 / largest:.2f}'
-    return f'{value:.{0 if value >= 10 else 1 if value >= 0.1 else 2}f}'
+        return f'over {largest:.3g}'
+    return f'under {1 / largest:.2g}' if value <= 1 / largest else rounded(value)
 
 
-def labels_worth(worth: LabelsWorth | None) -> str:
-    """Writes a factor with its interval; empty where it is unknown.
+def worth_factor(worth: LabelsWorth | None) -> str:
+    """Writes the factor of a worth, with a star where it is extrapolated; empty where it is unknown.
 
-    >>> labels_worth(LabelsWorth(2.94, 2.46, 3.41, True))
-    '× 2.9 [2.5, 3.4] extrapolated'
+    What lies beyond the cap is not read at all, so it gets no star.
+
+    >>> worth_factor(LabelsWorth(2.94, 2.46, 3.41, True, 4.0)), worth_factor(LabelsWorth(4, 3, 4, True, 4.0))
+    ('× 2.9*', 'more than × 4')
     """
     if worth is None or worth.factor is None:
         return ''
-    text = f'× {factor(worth.factor, worth.largest)}'
-    if worth.low is not None or worth.high is not None:
-        text += f' [{factor(worth.low, worth.largest)}, {factor(worth.high, worth.largest)}]'
-    return text + ' extrapolated' * worth.extrapolated
+    if worth.factor >= worth.largest:
+        return f'more than × {worth.largest:.3g}'
+    if worth.factor <= 1 / worth.largest:
+        return f'less than × {1 / worth.largest:.2g}'
+    return f'× {rounded(worth.factor)}' + '*' * worth.extrapolated
 
 
-def wilson(percent: float, count: int) -> tuple[float, float]:
-    """Returns the ends of Wilson's 95 % interval of a share of `count` examples, in percent."""
-    from scipy import stats
+def worth_interval(worth: LabelsWorth | None) -> str:
+    """Writes the interval of a worth; empty where it is unknown, or says no more than the factor does.
 
-    interval = stats.binomtest(round(percent * count / 100), count).proportion_ci(method='wilson')
-    return 100 * interval.low, 100 * interval.high
+    >>> worth_interval(LabelsWorth(2.94, 2.46, 4.0, True, 4.0))
+    '[2.5, over 4]'
+    >>> worth_interval(LabelsWorth(4.0, 4.0, 4.0, True, 4.0))
+    ''
+    """
+    if worth is None or worth.factor is None or (worth.low is None and worth.high is None):
+        return ''
+    low, high = capped(worth.low, worth.largest), capped(worth.high, worth.largest)
+    return '' if low == high == capped(worth.factor, worth.largest) else f'[{low}, {high}]'
+
+
+def half(interval: Interval) -> float:
+    """Half the width of an interval.
+
+    >>> half(Interval(5.0, 4.0, 7.0, 10))
+    1.5
+    """
+    return (interval.high - interval.low) / 2
+
+
+def aligned(numbers: Sequence[str], rest: Sequence[str] = ()) -> list[str]:
+    """Puts numbers below each other, and what follows each behind it.
+
+    >>> aligned(['1.5', '10.5'], ['± 0.1', ''])
+    [' 1.5 ± 0.1', '10.5']
+    """
+    width, rest = max(map(len, numbers)), rest or [''] * len(numbers)
+    return [f'{number:>{width}} {words}'.rstrip() for number, words in zip(numbers, rest, strict=True)]

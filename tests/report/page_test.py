@@ -12,10 +12,11 @@ from absl.testing import absltest, parameterized
 
 from overfit.report import page, plots, wording
 from overfit.study import results as results_lib
-from overfit.study.results import Best, Reference
+from overfit.study.results import Reference
 from tests.report import made_up
 
 HOSTILE = '<script>alert("&1")</script>'
+LITTLE = made_up.material()._replace(curves={})  # what takes longest to draw is left out
 
 
 class Page(html.parser.HTMLParser):
@@ -112,9 +113,7 @@ class ReportTest(parameterized.TestCase):
 
     def test_html_says_what_results_hold(self):
         results, extra = made_up.results(), made_up.material()
-        results = results._replace(
-            best=Best('runs/digits/best', 2.5, members=5, wrong=20), plan=('cut: replicates from 20 to 12',)
-        )
+        results = results._replace(best=made_up.best(), plan=('cut: replicates from 20 to 12',))
         text = ' '.join(Page(self.page(results, extra)).text.split())
         self.assertIn(wording.headline(results), text)
         for words in ('runs/digits/best', 'Cut: replicates from 20 to 12'):
@@ -129,6 +128,43 @@ class ReportTest(parameterized.TestCase):
         truth, prediction = np.argwhere(counts == counts.max())[0]
         self.assertIn(f'Most often: “{truth}” taken for “{prediction}” ({counts.max()} ×)', text)
 
+    def test_html_shows_references_controls_and_cost(self):
+        results = made_up.results()
+        chance = made_up.control(1, 0.4)
+        results = results._replace(controls=(chance, *results.controls[1:]))
+        text = ' '.join(Page(self.page(results, LITTLE)).text.split())
+        self.assertIn('HOG + SVM, 20 copies3.7 ± 0.4+0.5 [+0.1, +0.9]HOG + SVM, 20 copies', text)
+        self.assertIn('logistic regression9.8 ± 0.6−5.6 [−6.3, −4.9]squeezed model', text)
+        self.assertIn('WARNING: mere chance got a verdict here', text)
+        self.assertIn('tuned baseline (SGD), tuned again (1)9.3 ± 0.4+0.4 [+0.1, +0.7]', text)
+        self.assertIn('130 of 200 labels do', text)
+        self.assertIn('× 12helps', text)
+        self.assertNotIn('Worth in labels×', text)  # an extrapolated figure is no headline
+        worth = results.squeezed.labels_worth._replace(extrapolated=False)
+        shown = results._replace(squeezed=results.squeezed._replace(labels_worth=worth))
+        text = ' '.join(Page(self.page(shown, LITTLE)).text.split())
+        self.assertIn('Worth in labels × 3.6 [3.1, over 4]'.replace(' ×', '×'), text)
+
+    @parameterized.parameters(
+        ('helps', 'Test error falls from 8.9 % to 4.2 %'),
+        ('hurts', 'Combining techniques made it worse: 8.9 % to 4.2 %'),
+        ('undecided', 'No sure gain over the tuned baseline’s 8.9 %'),
+        ('no difference that matters', 'No gain that matters over the tuned baseline’s 8.9 %'),
+    )
+    def test_the_title_is_the_verdict(self, verdict, title):
+        results = made_up.results()
+        results = results._replace(squeezed=results.squeezed._replace(verdict=verdict))
+        self.assertIn(title, ' '.join(Page(self.page(results, LITTLE)).text.split()))
+
+    @parameterized.parameters('given', 'holdout', 'cross-fitted')
+    def test_how_it_was_tested(self, mode):
+        crossed = mode == 'cross-fitted'
+        results = made_up.cross_fitted() if crossed else made_up.results()._replace(test_mode=mode)
+        text = ' '.join(Page(self.page(results, LITTLE)).text.split())
+        self.assertEqual('each by nets that were not trained on it' in text, crossed)
+        self.assertEqual('tested on 797 others' in text, not crossed)
+        self.assertEqual('What the squeezed model gets wrong' in text, crossed)
+
     def test_names_are_escaped(self):
         results, extra = made_up.results(), made_up.material()
         named = {'technique': HOSTILE + ' $x^2$ _y', 'recipe': HOSTILE, 'hyper': {HOSTILE: 1.0}}
@@ -140,8 +176,9 @@ class ReportTest(parameterized.TestCase):
             baseline=results.baseline._replace(**named),
             arms=(results.arms[0]._replace(**named), *results.arms[1:]),
             squeezed=results.squeezed._replace(**named),
-            references=(Reference(HOSTILE, made_up.interval(9.8, 0.6)),),
-            best=Best(f'runs/{HOSTILE}"onload="', 2.0, members=1, wrong=16),
+            controls=(results.controls[0]._replace(**named),),
+            references=(Reference(HOSTILE, made_up.interval(9.8, 0.6), made_up.alone(1.0, 0.5)),),
+            best=made_up.best()._replace(path=f'runs/{HOSTILE}"onload="'),
         )
         extra = extra._replace(
             classes=[f'{n}"{HOSTILE}' for n in range(10)], summary=HOSTILE, notes=[HOSTILE]
@@ -154,7 +191,7 @@ class ReportTest(parameterized.TestCase):
         self.assertEmpty(page.having('onload'))
         self.assertIn(f'9"{HOSTILE}', page.having('title'))
         self.assertIn(f'+ {HOSTILE} $x^2$ _y', page.text)
-        drawing = plots.forest(results.arms)
+        drawing = plots.forest(results.arms, results.margin)
         self.assertIn('&lt;script&gt;', drawing)
         self.assertIn('$x^2$ _y</text>', drawing)
         self.assertNotIn('<script', drawing)
@@ -162,7 +199,7 @@ class ReportTest(parameterized.TestCase):
     def test_text_many_classes_and_nothing_more(self):
         results, extra = made_up.results(), made_up.material(classes=40, shape=(11,))
         results = results._replace(
-            size_curve=(), references=None, search_optimism=None, command=None, git=None
+            size_curve=(), references=None, controls=(), search_optimism=None, command=None, git=None
         )
         document = Page(self.page(results, extra._replace(curves={})))
         text = ' '.join(document.text.split())
@@ -170,7 +207,14 @@ class ReportTest(parameterized.TestCase):
         self.assertIn('<b>number 23</b> of these', text)
         self.assertNotIn('<b>number 24</b>', text)
         self.assertNotIn('img', [tag for tag, _ in document.tags])
-        for words in ('How the models learn', 'What more labels would buy', 'for reference', 'None', 'code'):
+        for words in (
+            'How the models learn',
+            'What more labels would buy',
+            'Against',
+            'Controls',
+            'None',
+            'code',
+        ):
             self.assertNotIn(words, text)
         nothing_wrong = extra._replace(confusion=np.eye(40, dtype=int), mistakes=[])
         self.assertIn('every test example was classified correctly', self.page(results, nothing_wrong))

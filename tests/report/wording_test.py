@@ -1,88 +1,110 @@
-"""The verdict in words and the console's table, against lines written by hand."""
+"""The console's table, against lines written by hand."""
 
 import re
 
-import numpy as np
 from absl.testing import absltest, parameterized
 
 from overfit.report import wording
-from overfit.study.results import Best, LabelsWorth, Reference, Seconds
+from overfit.study.results import LabelsWorth, Seconds
 from tests.report import made_up
 
 
+def body(text):
+    """Title and rows of the table."""
+    return text.split('\n\n')[1].splitlines()
+
+
 class WordingTest(parameterized.TestCase):
-    def test_table_rows(self):
+    def test_rows(self):
         results = made_up.results()
-        change = made_up.change(-3.8, 0.5, 4e-5)
-        worth = LabelsWorth(2.94, 2.46, 3.41, False)
-        one = made_up.arm('shift', made_up.interval(5.1, 0.4), change, worth, 'helps')
-        change = made_up.change(12.34, 0.7, 0.0104)
-        worth = LabelsWorth(0.71, None, None, False)
-        two = made_up.arm('sigmoid', made_up.interval(21.2, 1.8), change, worth, 'hurts')
-        results = results._replace(arms=(two, one))
-        lines = wording.table(results).splitlines()
-        self.assertEqual(
-            lines[0],
-            'digits · 200 labelled images, 10 classes · tested on 797 others · 20 paired replicates · '
-            '3 min 12 s',
+        worth = LabelsWorth(2.94, 2.46, 3.41, True, largest=8.0)
+        one = made_up.arm(
+            'shift', made_up.interval(5.1, 0.4), made_up.change(-3.8, 0.5, 4e-5), worth, 'helps'
         )
-        squeezed = lines[6]
-        lines = [re.sub(' {3,}', ' | ', line) for line in lines]
+        worth = LabelsWorth(0.71, None, None, False, largest=8.0)
+        change = made_up.change(12.34, 0.7, 0.0104, shrunk=11.94)
+        two = made_up.arm('sigmoid', made_up.interval(21.2, 1.8), change, worth, 'hurts')._replace(cost=0.53)
+        worth = LabelsWorth(8.0, 4.04, 8.0, True, largest=8.0)
+        change = made_up.change(-4.2, 0.5, 1e-6, shrunk=-4.0)
+        three = made_up.arm('rotate', made_up.interval(4.7, 0.4), change, worth, 'helps')
+        worth = LabelsWorth(0.125, 0.125, 0.125, True, largest=8.0)
+        change = made_up.change(0.04, 0.6, 0.9, shrunk=0.01)
+        four = made_up.arm('L1', made_up.interval(8.9, 0.4), change, worth, 'no difference that matters')
+        arms = [one._replace(near_best=True), two, three._replace(near_best=True), four]
+        text = wording.table(results._replace(arms=tuple(arms), squeezed=None))
+        lines = [re.sub(' {2,}', ' | ', line) for line in body(text)]
         self.assertEqual(
-            lines[2:6],
+            lines,
             [
-                ' | test error % | against the tuned baseline | worth in labels | verdict',
+                ' | best | test error % | against the baseline | shrunk | worth in labels | cost | verdict',
                 'tuned baseline (SGD) | 8.9 ± 0.5',
-                '+ shift | 5.1 ± 0.4 | −3.8 [−4.3, −3.3] | p < 0.001 | × 2.9 [2.5, 3.4] | helps',
-                '+ sigmoid | 21.2 ± 1.8 | +12.3 [+11.6, +13.0]  p = 0.01 | × 0.7 | hurts',
+                '+ rotate | ≈ | 4.7 ± 0.4 | −4.2 [−4.7, −3.7] | −4.0 | more than × 8 [4.0, over 8] '
+                '| × 1.0 | helps',
+                '+ shift | ≈ | 5.1 ± 0.4 | −3.8 [−4.3, −3.3] | × 2.9* [2.5, 3.4] | × 1.0 | helps',
+                '+ L1 | 8.9 ± 0.4 | 0.0 [−0.6, +0.6] | 0.0 | less than × 0.12 | × 1.0 | no '
+                'difference that matters',
+                '+ sigmoid | 21.2 ± 1.8 | +12.3 [+11.6, +13.0] | +11.9 | × 0.7 | × 0.5 | hurts',
             ],
-        )
-        self.assertRegex(
-            squeezed,
-            r'^squeezed: augmentation: shift, .*… +4\.2 ± 0\.3 .* × 3\.6 \[3\.1, 4\.4\] extrapolated',
-        )
-        text = wording.table(results)
-        self.assertIn('for reference: logistic regression 9.8, 1-NN 7.1', text)
-        self.assertIn('is +0.6 [+0.2, +1.0] points', text)
-        self.assertIn('p: adjusted for 2 comparisons (Holm)', text)
-        self.assertNotIn('best model', text)
+        )  # fmt: skip
 
-    def test_table_columns_and_order(self):
+    def test_the_simultaneous_interval_is_shown(self):
+        wide = made_up.change(-1.0, 1.0, 0.05)
+        wide = wide._replace(low=-2.4, high=0.4, low_single=-1.7, high_single=-0.3)
+        row = made_up.arm('shift', made_up.interval(7.9, 0.4), wide, None, 'undecided')
+        text = wording.table(made_up.partial()._replace(arms=(row,)))
+        self.assertIn('−1.0 [−2.4, +0.4]', text)
+        self.assertNotIn('1.7', text)
+
+    def test_columns_and_order(self):
         results = made_up.results()
-        lines = wording.table(results).splitlines()
-        start = lines[2].index('verdict')
-        body = lines[3 : 3 + 37]
-        for line in body[1:]:
-            self.assertIn(line[start:], ('helps', 'hurts', 'no evidence'))
-            self.assertEqual(line[start - 3 : start], '   ')
-        names = [re.split(' {3,}', line)[0] for line in body[1:-1]]
-        effect = dict(made_up.TECHNIQUES)
-        self.assertEqual([effect[name.removeprefix('+ ')] for name in names], sorted(effect.values()))
-        self.assertLen(set(names), 35)
-        self.assertNotRegex('\n'.join(body), r'[−+]0\.0\b')
+        title, _, *rows = body(wording.table(results))
+        self.assertLen(rows, 36)
+        verdicts = ('helps', 'hurts', 'no difference that matters', 'undecided')
+        start = title.index('verdict')
+        self.assertEqual({row[start:] for row in rows}, set(verdicts))
+        for row in rows:
+            self.assertEqual(row[start - 2 : start], '  ')
+        place = title.index('against')
+        effects = [float(re.search(r'[−+]?[\d.]+', row[place:])[0].replace('−', '-')) for row in rows[:-1]]
+        self.assertEqual(effects, sorted(effects))
+        self.assertEqual(effects, sorted(round(mean, 1) + 0.0 for _, mean in made_up.TECHNIQUES))
+        self.assertNotRegex('\n'.join(rows), r'[−+]0\.0\b')
+        marked = [row for row in rows if '≈' in row]
+        self.assertLen(marked, 3)
+        self.assertNotIn('≈', wording.table(results._replace(arms=tuple(
+            arm._replace(near_best=arm.difference.mean < -3.5) for arm in results.arms
+        ))))  # fmt: skip
 
-    def test_nets_that_diverged_are_told(self):
+    def test_it_fits(self):
         results = made_up.results()
-        self.assertNotIn('diverged', wording.table(results))
-        results = results._replace(baseline=results.baseline._replace(diverged=2, diverged_in_search=7))
-        line = 'diverged on the fresh replicates and were stopped there: tuned baseline (SGD) 2\n'
-        self.assertIn(line, wording.table(results))
-
-    def test_extras_are_shown(self):
-        results = made_up.results()._replace(
-            best=Best('runs/digits/best', 100 * 20 / 797, members=5, wrong=20),
-            plan=('cut: replicates from 20 to 12',),
-            references=(Reference('SVM', made_up.interval(6.0, 0.1)),),
+        long = results.arms[-1]
+        long = long._replace(
+            technique='a technique of a long name, ' * 4,
+            verdict='no difference that matters',
+            labels_worth=LabelsWorth(4.0, 2.3, 4.0, True, largest=4.0),
+            difference=made_up.change(-12.3, 1.3, 0.1, shrunk=-11.2),
         )
-        text = wording.table(results)
-        # Wilson's interval of 20 in 797, by its closed form.
-        n, p, z = 797, 20 / 797, 1.959964
-        middle, half = p + z * z / 2 / n, z * np.sqrt(p * (1 - p) / n + z * z / 4 / n / n)
-        low, high = (100 * (middle + sign * half) / (1 + z * z / n) for sign in (-1, 1))
-        line = f'best model: runs/digits/best · test error 2.5 % [{low:.1f}, {high:.1f}] · 5 nets averaged'
-        self.assertIn(line, text)
-        self.assertIn('cut: replicates from 20 to 12', text)
-        self.assertIn('for reference: SVM 6.0', text)
+        text = wording.table(results._replace(arms=(long, *results.arms)))
+        self.assertLessEqual(max(map(len, text.splitlines())), 140)
+        self.assertIn('+ a technique of a long…', text)
+        plain = [arm._replace(labels_worth=None, verdict='helps') for arm in results.arms]
+        text = wording.table(results._replace(arms=tuple(plain)))
+        self.assertLessEqual(max(map(len, text.splitlines())), wording.WIDTH)
+        self.assertIn('+ initial weights of a fixed size, 0.1 ', text)
+
+    def test_header(self):
+        results = made_up.results()
+        self.assertEqual(
+            wording.header(results),
+            'digits · 200 labelled images, 10 classes · tested on 797 others · 10 labelled sets · 3 min 12 s',
+        )
+        self.assertEqual(wording.header(results._replace(test_mode='holdout')), wording.header(results))
+        self.assertIn(
+            ' · 240 labelled images, 10 classes · all 300 images tested, each by nets that were not '
+            'trained on '
+            'it · 10 labelled sets',
+            wording.header(made_up.cross_fitted()),
+        )
 
     @parameterized.parameters(
         (192.3, '3 min 12 s'), (59.6, '1 min 0 s'), (12.0, '12 s'), (7260.0, '2 h 1 min')
@@ -100,63 +122,29 @@ class WordingTest(parameterized.TestCase):
         (0.12, 'p = 0.12'),
         (0.999, 'p = 1'),
     )
-    def test_p(self, p, expected):
+    def test_p_is_the_adjusted_one(self, p, expected):
         results = made_up.results()
         row = results.arms[0]._replace(difference=made_up.change(0.1, 0.5, p))
-        results = results._replace(arms=(row,), squeezed=None)
-        self.assertRegex(wording.table(results), re.escape(expected) + r'(?![\d.])')
+        [_, cells] = wording.rows(results._replace(arms=(row,), squeezed=None))
+        self.assertEqual(cells.p, expected)
 
-    def test_headline_gain(self):
-        results = made_up.results()._replace(best=Best('runs/digits/best', 2.5, members=1, wrong=20))
-        self.assertEqual(
-            wording.headline(results),
-            'On digits with 200 labelled images, 12 of 35 techniques help, above all “augmentation: '
-            'shift, rotate” (−3.8 points of test error), “convolutional network” (−3.1) and '
-            '“augmentation: shift” (−2.9); 7 hurt, most of all “initial weights of a fixed size, 0.1” '
-            '(+12.5); for 16 there is no evidence either way. The squeezed model lowers the test error of '
-            'the tuned baseline from 8.9 % to 4.2 % (−4.7 points, 95 % interval −5.2 to −4.2), for which '
-            'the baseline would need 3.6 times as many labels (extrapolated). The best model, ready to '
-            'use, gets 2.5 % of the 797 test images wrong (95 % interval 1.6 to 3.8 %).',
-        )
+    def test_labels_that_are_enough(self):
+        cells = wording.rows(made_up.results())
+        self.assertEqual([row.enough for row in cells if row.enough], ['130 of 200 labels do'])
+        self.assertEqual(cells[1].technique, 'augmentation: shift, rotate')
 
-    def test_headline_no_gain(self):
+    def test_controls_are_no_rows_of_the_table(self):
         results = made_up.results()
-        results = results._replace(
-            arms=(made_up.judged('L1', 0.1), made_up.judged('tanh', 0.9)),
-            squeezed=results.squeezed._replace(verdict='no evidence', test_error=made_up.interval(8.8, 0.5)),
-            data=results.data._replace(kind='vector', name='my.csv', noun='rows'),
-        )
-        self.assertEqual(
-            wording.headline(results),
-            'On my.csv with 200 labelled rows, none of 2 techniques is shown to help; 1 hurts, “tanh” '
-            '(+0.9 points); for 1 there is no evidence either way. The squeezed model reaches 8.8 % test '
-            'error against 8.9 % of the tuned baseline, a difference that this comparison cannot tell '
-            'from zero.',
-        )
+        self.assertNotIn('tuned again', '\n'.join(body(wording.table(results))))
+        rows = wording.control_rows(results)
+        self.assertEqual([row.change for row in rows], ['+0.2', '−0.2', '+0.1'])
+        self.assertEqual([row.worth for row in rows], [''] * 3)
 
     def test_partial_results(self):
-        results = made_up.partial()._replace(search_optimism=None)
-        text = wording.table(results)
-        self.assertNotIn('squeezed', text)
-        self.assertNotIn('optimism', text)
-        self.assertNotIn('\n\n\n', text)
-        self.assertLen(text.splitlines(), 3 + 36 + 3)
-        self.assertEndsWith(wording.headline(results), 'for 16 there is no evidence either way.')
-
-    def test_one_arm_is_in_the_singular(self):
-        results = made_up.partial()
-        for name, mean, start in (
-            ('shift', -3.0, '1 of 1 technique helps: “shift” (−3.0 points of test error).'),
-            ('L1', 0.1, 'the one technique compared is not shown to help; for 1 there'),
-        ):
-            results = results._replace(arms=(made_up.judged(name, mean),))
-            self.assertIn(f'labelled images, {start}', wording.headline(results))
-            self.assertIn('p: adjusted for 1 comparison (Holm)', wording.table(results))
-
-    def test_factors_beyond_the_largest(self):
-        results = made_up.partial()
-        row = results.arms[0]._replace(labels_worth=LabelsWorth(50.0, 0.02, 30.0, True, largest=50.0))
-        self.assertIn('× over 50 [under 0.02, 30]', wording.table(results._replace(arms=(row,))))
+        text = wording.table(made_up.partial()._replace(search_optimism=None, controls=()))
+        for words in ('squeezed', 'optimism', 'references', 'controls', 'best model', '\n\n\n'):
+            self.assertNotIn(words, text)
+        self.assertLen(text.split('\n\n'), 3)
 
 
 if __name__ == '__main__':
