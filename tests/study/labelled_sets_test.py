@@ -1,0 +1,141 @@
+"""Labelled sets: stratified, nested, never tested on their own examples, and folds that no seed moves."""
+
+import collections
+
+import chex
+import numpy as np
+from absl.testing import parameterized
+
+from overfit.data import splits as splits_lib
+from overfit.study import labelled_sets
+from tests.study import tiny
+
+SPLITS, CROSSED = tiny.SPLITS, tiny.CROSSED
+Y = tiny.POOL.y
+# Six groups of four examples a class, in no order.
+GROUPS = np.random.default_rng(1).permutation(np.tile(np.arange(6), 4))
+GROUPS = (np.repeat(GROUPS, 3) + 6 * Y).astype(np.int32)
+GROUPED = CROSSED._replace(
+    train=tiny.POOL._replace(groups=GROUPS), test=splits_lib.Holdout(tiny.POOL.x, Y, GROUPS)
+)
+
+
+def sides(sets):
+    return [(frozenset(one.labelled.tolist()), frozenset(one.tested.tolist())) for one in sets]
+
+
+class ApartTest(chex.TestCase):
+    """With a test set of its own."""
+
+    def test_they_are_stratified_fresh_and_tested_on_everything(self):
+        sets = labelled_sets.draw(SPLITS, 30, 4, seed=5)
+        for one in sets:
+            self.assertLen(set(one.labelled.tolist()), 30)
+            np.testing.assert_array_equal(np.bincount(Y[one.labelled]), [10, 10, 10])
+            np.testing.assert_array_equal(one.tested, np.arange(80))
+        self.assertLen(set(sides(sets)), 4)
+        self.assertLen({one.seed for one in sets}, 4)
+
+    def test_more_sets_begin_with_the_same(self):
+        few, many, other = (labelled_sets.draw(SPLITS, 30, n, seed=s) for n, s in ((3, 5), (6, 5), (3, 6)))
+        for one, same in zip(few, many, strict=False):
+            np.testing.assert_array_equal(one.labelled, same.labelled)
+            self.assertEqual(one.seed, same.seed)
+        self.assertNoCommonElements(sides(few), sides(other))
+        self.assertNoCommonElements({one.seed for one in few}, {one.seed for one in other})
+
+    @parameterized.parameters(None, 72)
+    def test_all_examples_are_the_same_set_drawn_upon_anew(self, size):
+        sets = labelled_sets.draw(SPLITS, size, 3, seed=5)
+        for one in sets:
+            self.assertEqual(sorted(one.labelled.tolist()), list(range(72)))
+        self.assertLen({one.seed for one in sets}, 3)
+
+    def test_a_size_that_is_not_there(self):
+        for data, size in ((SPLITS, 73), (SPLITS, 5), (CROSSED, 60)):
+            with self.assertRaisesRegex(ValueError, f'train_size={size} does not fit'):
+                labelled_sets.draw(data, size, 5, seed=0)
+
+
+class CrossFittedTest(chex.TestCase):
+    @parameterized.parameters((CROSSED, 5), (CROSSED, 15), (GROUPED, 10))
+    def test_none_is_tested_on_its_own_and_every_example_as_often(self, data, count):
+        sets = labelled_sets.draw(data, None, count, seed=5)
+        tested = collections.Counter()
+        for labelled, apart in sides(sets):
+            self.assertEqual(labelled & apart, set())
+            self.assertEqual(labelled | apart, set(range(72)))
+            tested.update(apart)
+        self.assertEqual(set(tested.values()), {count // 5})
+        self.assertLen(set(sides(sets)), count)
+        self.assertLen({one.seed for one in sets}, count)
+
+    def test_groups_are_whole(self):
+        for labelled, apart in sides(labelled_sets.draw(GROUPED, None, 10, seed=5)):
+            self.assertEqual(set(GROUPS[list(labelled)]) & set(GROUPS[list(apart)]), set())
+            self.assertLen(set(Y[list(labelled)]), 3)
+
+    def test_another_seed_moves_no_example_between_the_sides(self):
+        for data in (CROSSED, GROUPED):
+            first, second = (labelled_sets.draw(data, None, 10, seed=seed) for seed in (0, 1))
+            self.assertEqual(sides(first), sides(second))
+            self.assertNoCommonElements({one.seed for one in first}, {one.seed for one in second})
+        other = labelled_sets.draw(CROSSED._replace(split_seed=8), None, 10, seed=0)
+        self.assertNotEqual(sides(labelled_sets.draw(CROSSED, None, 10, seed=0)), sides(other))
+
+    def test_fewer_are_a_stratified_part_of_what_the_fold_leaves(self):
+        whole, part = (labelled_sets.draw(CROSSED, size, 5, seed=5) for size in (None, 30))
+        for (all_of_it, apart), (some, same) in zip(sides(whole), sides(part), strict=True):
+            self.assertEqual(apart, same)
+            self.assertLess(some, all_of_it)
+            np.testing.assert_array_equal(np.bincount(Y[list(some)]), [10, 10, 10])
+
+
+class ResizedTest(chex.TestCase):
+    def test_the_smaller_lies_inside_the_larger(self):
+        for one in labelled_sets.draw(SPLITS, 30, 3, seed=5):
+            small, same, large = (labelled_sets.resized(one, SPLITS, size) for size in (12, 30, 60))
+            self.assertLess(set(small.labelled), set(one.labelled))
+            self.assertEqual(set(same.labelled), set(one.labelled))
+            self.assertLess(set(one.labelled), set(large.labelled))
+            for other, count in ((small, 4), (large, 20)):
+                np.testing.assert_array_equal(np.bincount(Y[other.labelled]), [count] * 3)
+                self.assertEqual(other.seed, one.seed)
+                np.testing.assert_array_equal(other.tested, one.tested)
+
+    def test_cross_fitted_they_lie_in_what_the_fold_leaves(self):
+        for one in labelled_sets.draw(CROSSED, None, 5, seed=5):
+            small = labelled_sets.resized(one, CROSSED, 24)
+            self.assertLess(set(small.labelled), set(one.labelled))
+            self.assertLen(set(small.labelled), 24)
+
+    def test_the_whole_has_nothing_to_test_it(self):
+        everything = labelled_sets.whole(CROSSED, None, seed=5)
+        self.assertEqual(sorted(everything.labelled), list(range(72)))
+        self.assertEmpty(everything.tested)
+        part = labelled_sets.whole(CROSSED, 30, seed=5)
+        np.testing.assert_array_equal(np.bincount(Y[part.labelled]), [10, 10, 10])
+
+
+class LayOutTest(parameterized.TestCase):
+    @parameterized.parameters((SPLITS, 30, 3, 0), (CROSSED, None, 5, 1))
+    def test_everything_has_its_place(self, data, size, count, apart):
+        sets, places = labelled_sets.lay_out(data, size, count, 2, (12, 24), seed=5)
+        wanted = labelled_sets.draw(data, size, count, seed=5)
+        self.assertEqual(sides(sets[place] for place in places.measured), sides(wanted))
+        self.assertEqual(places.tuned, tuple(range(count + apart)))
+        final = sets[places.final]
+        if apart:
+            self.assertEqual(sorted(final.labelled), list(range(72)))
+            self.assertEmpty(final.tested)
+        else:
+            self.assertEqual(places.final, 0)
+        parts = [places.tuned, *places.controls, *places.sizes.values()]
+        self.assertEqual([place for part in parts for place in part], list(range(len(sets))))
+        for again in places.controls:
+            self.assertEqual(sides(sets[place] for place in again), sides(wanted))
+        drawn = [sets[place].seed for part in (places.tuned, *places.controls) for place in part]
+        self.assertLen(set(drawn), len(drawn))
+        self.assertEqual(list(places.sizes), [12, 24])
+        for other, at in places.sizes.items():
+            self.assertEqual({len(sets[place].labelled) for place in at}, {other})
