@@ -133,7 +133,7 @@ def assemble(source: Source, name: str, where: str, *, test: str | None = None) 
     )
 
 
-def copies_sentence(copies: duplicates.Copies, count: int, mode: str, grouped: bool) -> str:
+def copies_sentence(copies: duplicates.Copies, count: int, mode: str, *, grouped: bool) -> str:
     """Says how many of `count` tested examples have copies where they should not, and what to do; or ''."""
     if not copies.exact + copies.near:
         return ''
@@ -242,6 +242,6 @@ def _warnings(train, tested, copies, mode):
                     f'{counted(len(np.unique(tested.groups[both])), "group")} with {both.sum():,} of the '
                     f'{len(tested):,} test examples are in the training set too: remove them from one side'
                 )
-    sentence = copies_sentence(copies, len(tested), mode, train.groups is not None)
+    sentence = copies_sentence(copies, len(tested), mode, grouped=train.groups is not None)
     if sentence:
         yield sentence

@@ -90,6 +90,10 @@ class NearTest(parameterized.TestCase):
         x = np.arange(6.0)[:, None]
         self.assertEqual(duplicates.across(x, np.array([[0.0], [1e-9]]), kinds.vector), (1, 0, ()))
 
+    def test_images_of_one_grey_each_are_not_copies(self):
+        x = np.broadcast_to(np.arange(100, dtype=np.uint8)[:, None, None, None], (100, 4, 4, 1))
+        self.assertEqual(duplicates.within(x, kinds.image), duplicates.Copies(0, 0))
+
     def test_blank_images(self):
         x = np.concatenate([np.zeros((20, 4, 4, 1), np.uint8), DIGITS[:20, :4, :4]])
         self.assertEqual(duplicates.within(x, kinds.image).exact, 20)
@@ -116,7 +120,7 @@ class WithinTest(parameterized.TestCase):
         self.assertEqual(duplicates.within(self.x, kinds.image, groups=groups), duplicates.Copies(0, 0))
 
     def test_groups_are_the_pairs(self):
-        groups = duplicates.groups(self.x)
+        groups = duplicates.groups(self.x[..., 0])
         expected = list(range(120)) + [0, 1, 2, 3]
         self.assertEqual((groups.dtype, groups.tolist()), (np.int32, expected))
         self.assertEqual(duplicates.within(self.x, kinds.image, groups=groups), duplicates.Copies(0, 0))
