@@ -89,6 +89,8 @@ def scikit(labelled, x_test: np.ndarray, seed: int) -> Mapping[str, np.ndarray]:
 def summary(seen: Sequence) -> dict:
     """How often the intervals held the truth, for all procedures together and for each.
 
+    A truth that is an expectation is the mean over all other users.
+
     Args:
         seen: `simulated_users.Seen` of all users in one test mode.
 
@@ -97,81 +99,93 @@ def summary(seen: Sequence) -> dict:
     """
     from overfit.study import stats
 
-    labels, at_size = seen[0].labels, np.array([one.at_size for one in seen])
-    final = np.array([one.final for one in seen])
-    true = at_size[:, 1:] - at_size[:, :1]
-    # The expectation over all users but the one whose interval is asked.
-    others = (true.sum(0) - true) / (len(seen) - 1)
-    true_final = final[:, 1:] - final[:, :1]
-    others_final = (true_final.sum(0) - true_final) / (len(seen) - 1)
+    labels, arms = seen[0].labels, len(seen[0].final) - 1
+    at_size, final = (np.array([getattr(one, name) for one in seen]) for name in ('at_size', 'final'))
+    true, true_final = at_size[:, 1:] - at_size[:, :1], final[:, 1:] - final[:, :1]
+    verdicts = np.array([one.verdicts for one in seen])
 
-    def of(field, attribute):
-        return np.array([[getattr(one, attribute) for one in getattr(user, field)] for user in seen])
+    def of(field, *attributes):
+        values = [[[getattr(one, a) for a in attributes] for one in getattr(user, field)] for user in seen]
+        return np.moveaxis(np.array(values), -1, 0)
 
-    low, high, mean = (of('differences', name) for name in ('low_single', 'high_single', 'mean'))
-    wide_low, wide_high = of('differences', 'low'), of('differences', 'high')
-    error_low, error_high, error = (of('errors', name) for name in ('low', 'high', 'mean'))
-    holds = {
-        'difference': (low <= others) & (others <= high),
-        'difference_simultaneous': (wide_low <= others) & (others <= wide_high),
-        'difference_of_final_models_expected': (low <= others_final) & (others_final <= high),
-        'difference_of_own_final_models': (low <= true_final) & (true_final <= high),
-        'difference_of_own_labelled_sets': (low <= true) & (true <= high),
+    mean, *single = of('differences', 'mean', 'low_single', 'high_single')
+    wide = of('differences', 'low', 'high')
+    level, *of_level = of('errors', 'mean', 'low', 'high')
+    model, *of_model = of('of_models', 'mean', 'low', 'high')
+    held = {
+        'difference': _held(single, _expected(true)),
+        'difference_simultaneous': _held(wide, _expected(true)),
+        'difference_of_final_models': _held([s[:, :arms] for s in single], _expected(true_final)),
+        'difference_of_own_final_models': _held([s[:, :arms] for s in single], true_final),
+        'expected_error': _held(of_level, _expected(at_size)),
+        'model_error': _held(of_model, final),
+        'model_error_by_interval_of_expected': _held([one[:, : arms + 1] for one in of_level], final),
     }
-    handed_over = ~np.isnan(final[0])
-    of_error = ((error_low <= final) & (final <= error_high))[:, handed_over]
-    verdicts = np.array([user.verdicts for user in seen])
-    compared = len(labels) - 1
-    known = ~np.isnan(others_final[0])
-
-    def share(held, number=None):
-        columns = np.arange(compared)[known] if number is None else [number]
-        return round(float(held[:, columns].mean()), 4)
-
-    wrong = (np.where(verdicts == 'helps', others, 0) > 0) | (np.where(verdicts == 'hurts', -others, 0) > 0)
+    truth = _expected(true)
+    wrong = ((verdicts == 'helps') & (truth > 0)) | ((verdicts == 'hurts') & (truth < 0))
     rows = {
         label: {
-            **{
-                f'coverage_of_{name}': share(held, n)
-                for name, held in holds.items()
-                if known[n] or 'final' not in name
-            },
-            'true_difference': round(float(true[:, n].mean()), 3),
-            'mean_difference': round(float(mean[:, n].mean()), 3),
+            'coverage': _share(held['difference'][:, n]),
+            'coverage_simultaneous': _share(held['difference_simultaneous'][:, n]),
+            'true_difference': _rounded(true[:, n]),
+            'mean_difference': _rounded(mean[:, n]),
             'sd_of_difference': round(float(mean[:, n].std(ddof=1)), 3),
-            'half_width': round(float((high - low)[:, n].mean() / 2), 3),
-            'half_width_simultaneous': round(float((wide_high - wide_low)[:, n].mean() / 2), 3),
+            'half_width': _half(single, n),
+            'half_width_simultaneous': _half(wide, n),
             'verdicts': {word: int((verdicts[:, n] == word).sum()) for word in stats.VERDICTS},
         }
         for n, label in enumerate(labels[1:])
     }
     models = {
         label: {
-            'coverage': round(float(of_error[:, n].mean()), 4),
-            'true_error': round(float(final[:, n].mean()), 3),
-            'mean_error': round(float(error[:, n].mean()), 3),
-            'half_width': round(float((error_high - error_low)[:, n].mean() / 2), 3),
+            'coverage_of_expected_error': _share(held['expected_error'][:, n]),
+            'true_expected_error': _rounded(at_size[:, n]),
+            'mean_expected_error': _rounded(level[:, n]),
+            'coverage_of_model_error': _share(held['model_error'][:, n]),
+            'true_model_error': _rounded(final[:, n]),
+            'mean_model_error': _rounded(model[:, n]),
+            'half_width_of_model_error': _half(of_model, n),
         }
-        for n, label in enumerate(np.array(labels)[handed_over].tolist())
+        for n, label in enumerate(labels[: arms + 1])
     }
-    arms = np.arange(compared)[known]
+    of_arms = slice(arms)
     return {
         'users': len(seen),
-        **{f'coverage_of_{name}': share(held) for name, held in holds.items()},
-        'coverage_of_all_differences_at_once': round(
-            float(holds['difference_simultaneous'].all(1).mean()), 4
-        ),
-        'coverage_of_model_error': round(float(of_error.mean()), 4),
-        'half_width_of_difference': round(float((high - low)[:, arms].mean() / 2), 3),
-        'half_width_simultaneous': round(float((wide_high - wide_low)[:, arms].mean() / 2), 3),
-        'half_width_of_model_error': round(float((error_high - error_low)[:, handed_over].mean() / 2), 3),
-        'detectable': round(float(np.mean([user.detectable for user in seen])), 3),
-        'verdicts': {word: int((verdicts[:, arms] == word).sum()) for word in stats.VERDICTS},
-        'verdicts_of_the_wrong_sign': int(wrong[:, arms].sum()),
-        'control_verdicts': int(np.isin(verdicts[:, ~known], stats.DECIDED).sum()),
+        **{f'coverage_of_{name}': _share(one[:, : arms + ('error' in name)]) for name, one in held.items()},
+        'coverage_of_all_differences_at_once': _share(held['difference_simultaneous'].all(1)),
+        'half_width_of_difference': _half(single, of_arms),
+        'half_width_simultaneous': _half(wide, of_arms),
+        'half_width_of_model_error': _half(of_model, slice(None)),
+        'detectable': _rounded(np.array([user.detectable for user in seen])),
+        'verdicts_of_the_wrong_sign': int(wrong[:, of_arms].sum()),
+        'control_verdicts': int(np.isin(verdicts[:, arms:], stats.DECIDED).sum()),
+        'verdicts': {word: int((verdicts[:, of_arms] == word).sum()) for word in stats.VERDICTS},
         'differences': rows,
         'models': models,
     }
+
+
+def _expected(values):
+    """For each user the mean over the others."""
+    return (values.sum(0) - values) / (len(values) - 1)
+
+
+def _held(ends, truth):
+    low, high = ends
+    return (low <= truth) & (truth <= high)
+
+
+def _share(held):
+    return round(float(held.mean()), 4)
+
+
+def _rounded(values):
+    return round(float(values.mean()), 3)
+
+
+def _half(ends, columns):
+    low, high = ends
+    return round(float((high - low)[:, columns].mean() / 2), 3)
 
 
 def table(summaries: Mapping[str, dict]) -> str:

@@ -65,9 +65,11 @@ class Seen(NamedTuple):
         differences: of all but the baseline.
         verdicts: likewise.
         detectable: as `results.json` has it.
-        errors: of the model that each procedure hands over, as the user would state it.
+        errors: expected error of each procedure, as the ledger has it.
+        of_models: error of the model that each procedure hands over, as the user would state it; not of
+            controls, which hand over none.
         at_size: true error of the models of the labelled sets, mean over them.
-        final: true error of the model that is handed over; NaN of controls, which hand over none.
+        final: true error of the models that are handed over.
     """
 
     labels: tuple[str, ...]
@@ -75,6 +77,7 @@ class Seen(NamedTuple):
     verdicts: tuple[str, ...]
     detectable: float
     errors: tuple[Interval, ...]
+    of_models: tuple[Interval, ...]
     at_size: np.ndarray
     final: np.ndarray
 
@@ -232,11 +235,14 @@ def read(asked: Asked, mistakes: Mistakes) -> Seen:
         labels.insert(len(arms), 'squeezed')
         errors.insert(len(arms), figures.squeezed[0])
         differences.insert(len(arms) - 1, figures.squeezed[1])
-    if not asked.data.cross_fitted:  # as `squeeze.with_best`: of the one model, not of all labelled sets
-        for number, label in enumerate(mistakes.final):
-            wrong = mistakes.final[label][0, :own]
-            ends = stats.wilson(int(wrong.sum()), own)
-            errors[number] = Interval(100 * float(wrong.mean()), *ends, 1)
+    groups = asked.data.test.groups
+    if asked.data.cross_fitted:
+        of_models = [
+            stats.interval(table[:, :own], groups, one_model=True) for table in mistakes.tables.values()
+        ]
+    else:  # as `squeeze.with_best`: of the one model, not of all labelled sets
+        wrong = [int(table[0, :own].sum()) for table in mistakes.final.values()]
+        of_models = [Interval(100 * count / own, *stats.wilson(count, own), 1) for count in wrong]
     tables = mistakes.tables | mistakes.controls
     return Seen(
         tuple(labels),
@@ -244,13 +250,9 @@ def read(asked: Asked, mistakes: Mistakes) -> Seen:
         tuple(stats.verdict(one, figures.margin) for one in differences),
         figures.detectable,
         tuple(errors),
+        tuple(of_models),
         np.array([100 * tables[label][:, own:].mean() for label in labels]),
-        np.array(
-            [
-                100 * mistakes.final.get(label, np.full((1, own + 1), np.nan))[:, own:].mean()
-                for label in labels
-            ]
-        ),
+        np.array([100 * mistakes.final[label][:, own:].mean() for label in mistakes.tables]),
     )
 
 
