@@ -6,8 +6,8 @@
 
 Speed: the same training step in PyTorch, in a plain loop, and as a population. PyTorch's columns need
 `pip install -e ".[bench]"`. Accuracy (`by_hand`): the net that a practitioner writes by hand in PyTorch, and
-an RBF SVM, on the labelled sets on which `experiments.squeeze` with the same `--data`, `--train_size` and
-`--seed` measures its arms.
+an RBF SVM, on the labelled sets on which `experiments.squeeze` with the same `--data`, `--train_size`,
+`--labelled_sets` and `--seed` measures its arms.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from collections.abc import Callable
 
 from absl import app, flags, logging
 
-from experiments.shared_flags import DATA, SEED, SEEDS, TRAIN_SIZE, as_flags
+from experiments.shared_flags import DATA, LABELLED_SETS, SEED, TRAIN_SIZE, as_flags
 
 # The processes of the columns import this file too: what is large is imported where it is needed.
 
@@ -37,7 +37,7 @@ JSON = flags.DEFINE_string('json', None, 'File to write the result to.')
 SQUEEZED = flags.DEFINE_string(
     'squeezed', None, f'{BY_HAND}: results.json of experiments.squeeze on the same data, to compare with.'
 )
-ACCURACY_FLAGS = (DATA, TRAIN_SIZE, SEEDS, SEED, SQUEEZED)
+ACCURACY_FLAGS = (DATA, TRAIN_SIZE, LABELLED_SETS, SEED, SQUEEZED)
 SPEED_FLAGS = (REPEATS, SECONDS)
 
 
@@ -72,9 +72,9 @@ def train_size() -> int:
     return TRAIN_SIZE.value or 200
 
 
-def seeds() -> int:
-    """Replicates of the accuracy comparison."""
-    return SEEDS.value or 5
+def labelled_sets() -> int:
+    """Labelled sets of the accuracy comparison: as many as the standard study has."""
+    return LABELLED_SETS.value or 10
 
 
 def command(names: list[str]) -> str:
@@ -82,7 +82,8 @@ def command(names: list[str]) -> str:
     options = {'workload': ','.join(names)}
     if names == [BY_HAND]:
         data = pathlib.Path(DATA.value).name
-        options |= {'data': data, 'train_size': train_size(), 'seeds': seeds(), 'seed': SEED.value}
+        options |= {'data': data, 'train_size': train_size(), 'labelled_sets': labelled_sets()}
+        options |= {'seed': SEED.value}
     else:
         options |= {'repeats': REPEATS.value, 'seconds': f'{SECONDS.value:g}'}
     return shlex.join(['python', '-m', 'experiments.benchmark', *(f'--{k}={v}' for k, v in options.items())])
@@ -114,24 +115,24 @@ def write(result: dict) -> None:
 def accuracy() -> None:
     """Measures the test error of a practitioner's net; prints and writes it."""
     import overfit
-    from experiments.speed import handwritten
+    from experiments.speed import against, handwritten
     from overfit.data import load
     from overfit.study import requests
 
     study = requests.prepare(
-        load.load(DATA.value, seed=SEED.value),
-        requests.Request(train_size=train_size(), replicates=seeds(), seed=SEED.value),
+        load.load(DATA.value),
+        requests.Request(train_size=train_size(), labelled_sets=labelled_sets(), seed=SEED.value),
     )
     if SQUEEZED.value:
-        squeezed = handwritten.read_squeezed(SQUEEZED.value, study)
+        squeezed = against.read_squeezed(SQUEEZED.value, study)
         best = overfit.load(pathlib.Path(SQUEEZED.value).parent / 'best')
     contestants = {handwritten.BY_HAND: handwritten.by_hand, handwritten.SVM: handwritten.svm}
     rows = handwritten.measure(study, contestants, tell=say)
     print(handwritten.table(rows))
     result = about([BY_HAND], torch=True) | {'seed': SEED.value, 'rows': [row.as_json() for row in rows]}
     if SQUEEZED.value:
-        result['against_squeezed'] = handwritten.against_squeezed(squeezed, best, study, rows)
-        print(handwritten.verdict(result['against_squeezed']))
+        result['against_squeezed'] = against.against_squeezed(squeezed, best, study, rows)
+        print(against.verdict(result['against_squeezed']))
     write(result)
 
 

@@ -4,22 +4,18 @@ A contestant is `(labelled, x_test, seed) -> predictions`: it is given one label
 of each test example.
 """
 
-import os
 import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats as scipy_stats
 
 from overfit import base
 from overfit.data import kinds
-from overfit.study import measure as measure_lib
-from overfit.study import plan, references, requests, stats
-from overfit.study import results as results_lib
-from overfit.train import checkpoint
+from overfit.study import references, requests
 
-BY_HAND, SVM = 'PyTorch by hand', 'RBF SVM'
+BY_HAND, SVM = 'PyTorch by hand', references.SVM
+FOLDS = 5  # as many as a study's `validation=0.2` makes
 EPOCHS, BATCH_SIZE, SHIFT, ROTATE = 150, 32, 0.12, 0.2
 
 Contestant = Callable[[base.Examples, np.ndarray, int], np.ndarray]
@@ -29,9 +25,10 @@ class Row(NamedTuple):
     """How a contestant did on a workload.
 
     Attributes:
-        workload: the data, the number of labels and which labelled sets.
+        workload: the data and the number of labels.
         column: the contestant.
-        wrong: `[R, N]` bool: test example misclassified after training on the labelled set.
+        wrong: `[J, N]` float32: test example misclassified after training on the labelled set; NaN where that
+            does not test it.
         seconds: median wall-clock time of a training, prediction included.
     """
 
@@ -42,8 +39,8 @@ class Row(NamedTuple):
 
     @property
     def test_error(self) -> np.ndarray:
-        """`[R]`, percent."""
-        return 100 * self.wrong.mean(1)
+        """`[J]`, percent."""
+        return 100 * np.nanmean(self.wrong, 1, dtype=np.float64)
 
     def as_json(self) -> dict:
         """`workload`, `column`, `test_error` of each labelled set in percent, `seconds`."""
@@ -61,7 +58,7 @@ def measure(
     *,
     tell: Callable[[str], None] = lambda text: None,
 ) -> list[Row]:
-    """Trains every contestant on the study's fresh replicates, and on the labels of its final model.
+    """Trains every contestant on the labelled sets of the study.
 
     Args:
         study: from `overfit.study.requests.prepare`; nothing of it is run.
@@ -69,29 +66,26 @@ def measure(
         tell: told of every training.
 
     Returns:
-        For either workload one row a contestant.
+        One row a contestant.
     """
-    pool, holdout, protocol = study.splits.train, study.splits.test, study.design.plan.protocol
-    name = f'{study.splits.name} at {protocol.train_size}'
-    numbers = range(protocol.replicates)
-    workloads = {
-        name: [measure_lib.replicate(pool, protocol.train_size, protocol, n) for n in numbers],
-        f'{name}, the labels of best/': [measure_lib.Replicate(study.design.labelled, protocol.seed)],
-    }
+    pool, holdout, design = study.splits.train, study.splits.test, study.design
+    workload = f'{study.splits.name} at {design.plan.protocol.train_size}'
+    sets = [design.sets[place] for place in design.places.measured]
     rows = []
-    for workload, replicates in workloads.items():
-        for column, contestant in contestants.items():
-            wrong, seconds = [], []
-            for labelled, seed in replicates:
-                begin = time.perf_counter()
-                examples = pool._replace(x=pool.x[labelled], y=pool.y[labelled])
-                wrong.append(holdout.wrong(contestant(examples, holdout.x, seed)))
-                seconds.append(time.perf_counter() - begin)
-                tell(
-                    f'{workload}: {column} {len(wrong)}/{len(replicates)}: '
-                    f'{100 * wrong[-1].mean():.2f} % wrong after {seconds[-1]:.1f} s'
-                )
-            rows.append(Row(workload, column, np.stack(wrong), float(np.median(seconds))))
+    for column, contestant in contestants.items():
+        wrong, seconds = np.full((len(sets), len(holdout)), np.nan, np.float32), []
+        for number, one in enumerate(sets):
+            begin = time.perf_counter()
+            examples = _rows(pool, one.labelled)
+            predicted = np.zeros(len(holdout), np.int64)
+            predicted[one.tested] = contestant(examples, holdout.x[one.tested], one.seed)
+            wrong[number, one.tested] = holdout.wrong(predicted)[one.tested]
+            seconds.append(time.perf_counter() - begin)
+            tell(
+                f'{workload}: {column} {number + 1}/{len(sets)}: '
+                f'{100 * np.nanmean(wrong[number]):.2f} % wrong after {seconds[-1]:.1f} s'
+            )
+        rows.append(Row(workload, column, wrong, float(np.median(seconds))))
     return rows
 
 
@@ -109,10 +103,9 @@ def table(rows: list[Row]) -> str:
 
 def svm(labelled: base.Examples, x_test: np.ndarray, seed: int) -> np.ndarray:
     """The contestant of `references`: an RBF SVM, tuned by cross-validation."""
-    kind, statistics = labelled.kind, labelled.kind.measure(labelled.x)
-    x, x_test = (kind.features(x, statistics) for x in (labelled.x, x_test))
-    model = references.models(plan.STANDARD.folds, x.shape[1], seed)[SVM]
-    return model.fit(x, labelled.y).predict(x_test)
+    everything = np.arange(len(labelled.y)), np.arange(len(x_test))
+    found = references.predict(labelled, x_test, *everything, folds=FOLDS, seed=seed, names=[references.SVM])
+    return found[references.SVM]
 
 
 def by_hand(labelled: base.Examples, x_test: np.ndarray, seed: int) -> np.ndarray:
@@ -189,95 +182,9 @@ def moved(x, angle, shift, background):
     return torch.nn.functional.grid_sample(x - background, grid, align_corners=False) + background
 
 
-def read_squeezed(path: str | os.PathLike, study: requests.Study) -> results_lib.Results:
-    """Reads `results.json` of `experiments.squeeze`.
-
-    Args:
-        path: of the file.
-        study: what is to be compared with it.
-
-    Returns:
-        What the file holds.
-
-    Raises:
-        ValueError: no results there, results without a squeezed model, or on other data, labels or seed.
-    """
-    try:
-        results, protocol = results_lib.read(path), study.design.plan.protocol
-    except ValueError as error:
-        raise ValueError(f'--squeezed={error}') from error
-    if results.squeezed is None:
-        raise ValueError(f'--squeezed={path} holds no squeezed model: give the results.json of a whole run')
-    for flag, there, here in (
-        ('data', results.data.sha256, study.splits.sha256),
-        ('train_size', results.data.train, protocol.train_size),
-        ('seed', results.seed, protocol.seed),
-    ):
-        if there != here:
-            raise ValueError(
-                f'--squeezed={path} comes from another --{flag} ({there}, here {here}): give both the same'
-            )
-    return results
-
-
-def against_squeezed(
-    results: results_lib.Results, best: checkpoint.Predictor, study: requests.Study, rows: list[Row]
-) -> dict:
-    """Compares a squeezed model with the hand-written net on the same labels.
-
-    Args:
-        results: from `read_squeezed`.
-        best: the model of the same run.
-        study: as measured.
-        rows: from `measure`, the hand-written net among them.
-
-    Returns:
-        `replicates`: intervals of both test errors over the replicates; `best`: errors of the model in
-        `best/` and of the net trained on the same labels, the test examples that only one of them gets
-        wrong, and McNemar's exact p-value.
-    """
-    fresh, final = (row for row in rows if row.column == BY_HAND)
-    holdout = study.splits.test
-    ours, theirs = holdout.wrong(best.predict_proba(holdout.x).argmax(-1)), final.wrong[0]
-    only_best, only_by_hand = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
-    return {
-        'replicates': {
-            'squeezed': results.squeezed.test_error._asdict(),
-            BY_HAND: stats.interval(fresh.wrong)._asdict(),
-        },
-        'best': {
-            'squeezed': 100 * float(ours.mean()),
-            BY_HAND: float(final.test_error[0]),
-            'wrong_only_squeezed': only_best,
-            'wrong_only_by_hand': only_by_hand,
-            'p': mcnemar(only_best, only_by_hand),
-        },
-    }
-
-
-def verdict(compared: dict) -> str:
-    """What `against_squeezed` found, in two lines."""
-    means, best = compared['replicates'], compared['best']
-    intervals = [
-        f'{name} {i["mean"]:.2f} % [{i["low"]:.2f}, {i["high"]:.2f}] (n = {i["n"]})'
-        for name, i in means.items()
-    ]
-    gap = means['squeezed']['mean'] - means[BY_HAND]['mean']
-    return (
-        f'fresh replicates: {", ".join(intervals)}: {gap:+.2f} points\n'
-        f'the same labels: best/ {best["squeezed"]:.2f} %, {BY_HAND} {best[BY_HAND]:.2f} %; only one wrong: '
-        f'{best["wrong_only_squeezed"]} and {best["wrong_only_by_hand"]}, McNemar p = {best["p"]:.3f}'
-    )
-
-
-def mcnemar(only_one: int, only_other: int) -> float:
-    """Exact two-sided p-value that two classifiers err equally often, from the examples only one gets wrong.
-
-    Reference: McNemar, "Note on the sampling error of the difference between correlated proportions", 1947.
-    """
-    if only_one + only_other == 0:
-        return 1.0
-    return float(scipy_stats.binomtest(only_one, only_one + only_other).pvalue)
+def _rows(pool, rows):
+    groups = None if pool.groups is None else pool.groups[rows]
+    return pool._replace(x=pool.x[rows], y=pool.y[rows], groups=groups)
 
 
 def _image_shape(labelled):

@@ -14,12 +14,12 @@ from absl.testing import absltest, flagsaver, parameterized
 from scipy import ndimage
 
 from experiments import benchmark, provenance, shared_flags
-from experiments.speed import handwritten
+from experiments.speed import against, handwritten
 from overfit import base
 from overfit.data import kinds, splits
 from overfit.report import page
-from overfit.study import decide, measure, requests, results, search
-from overfit.study import squeeze as study_lib
+from overfit.study import references, requests, results, search, tables
+from overfit.study.course import Course
 from overfit.train.engine import population
 from tests.report import made_up
 
@@ -53,15 +53,18 @@ def _images(n, seed):
     return x.astype(np.uint8), y
 
 
-def _study(seed=3):
+def _study(seed=3, cross_fitted=False):
     x, y = _images(90, 0)
     train = base.Examples(x, y, ('left', 'middle', 'right'), kinds.image)
     data = splits.Splits(train, splits.Holdout(*_images(30, 1)), 'bars', 'given', (), 'abc')
-    return requests.prepare(data, requests.Request(train_size=24, replicates=3, seed=seed))
+    if cross_fitted:
+        data = data._replace(test=splits.Holdout(x, y), test_mode='cross-fitted')
+    request = requests.Request(train_size=24, labelled_sets=5 if cross_fitted else 3, seed=seed)
+    return requests.prepare(data, request)
 
 
-def _as_sets(examples):
-    return [sorted(x.tobytes() + bytes([y]) for x, y in zip(e.x, e.y, strict=True)) for e in examples]
+def _as_set(examples):
+    return sorted(x.tobytes() + bytes([y]) for x, y in zip(examples.x, examples.y, strict=True))
 
 
 class Recorder:
@@ -77,40 +80,31 @@ class Recorder:
 
 
 class MeasureTest(parameterized.TestCase):
-    def test_same_subsets_as_the_study(self):
-        study, recorder, members = _study(), Recorder(), []
+    @parameterized.parameters(False, True)
+    def test_same_labelled_sets_as_the_study(self, cross_fitted):
+        study, recorder, members = _study(cross_fitted=cross_fitted), Recorder(), []
         handwritten.measure(study, {'recorder': recorder})
 
         def record(given, *_, **__):
             members.extend(given)
             raise Stop
 
-        tuned = search.Tuned(study.design.arms[0], base.Hyper(steps=10.0), (0.0,), 0.0, 5, 1, 10, 0)
-        with mock.patch.object(population, 'train', record):
-            with self.assertRaises(Stop):
-                measure.measure([tuned], study.splits.train, study.splits.test, study.design.plan.protocol)
-            with self.assertRaises(Stop):
-                finished = decide.finish(tuned, 1, study.design)
-                study_lib.train_final(finished, study.design, study.splits)
-        pool = study.splits.train
+        design, pool = study.design, study.splits.train
+        course = Course(pool, design.sets, design.plan.protocol, study.splits.test.x)
+        with mock.patch.object(population, 'train', record), self.assertRaises(Stop):
+            search.search(course, design.arms[:1], design.places.measured)
         used = [np.concatenate([m.train, m.validation]) for m in members]
-        self.assertEqual([len(u) for u in used], [24] * 4)
-        self.assertEqual(
-            _as_sets(recorder.shown), _as_sets([pool._replace(x=pool.x[u], y=pool.y[u]) for u in used])
-        )
-        self.assertEqual(recorder.seeds[:3], [m.seed for m in members[:3]])
-        self.assertLen({tuple(s) for s in _as_sets(recorder.shown)}, 4)
+        trained = [_as_set(pool._replace(x=pool.x[rows], y=pool.y[rows])) for rows in used]
+        shown = [_as_set(labelled) for labelled in recorder.shown]
+        self.assertEqual([len(one) for one in shown], [24] * len(design.places.measured))
+        self.assertCountEqual(set(map(tuple, shown)), set(map(tuple, trained)))
+        self.assertLen(set(recorder.seeds), len(design.places.measured))
 
     def test_rows(self):
         rows = handwritten.measure(_study(), {'zero': Recorder(), 'SVM': handwritten.svm})
         self.assertEqual(
             [(r.workload, r.column, r.wrong.shape) for r in rows],
-            [
-                ('bars at 24', 'zero', (3, 30)),
-                ('bars at 24', 'SVM', (3, 30)),
-                ('bars at 24, the labels of best/', 'zero', (1, 30)),
-                ('bars at 24, the labels of best/', 'SVM', (1, 30)),
-            ],
+            [('bars at 24', 'zero', (3, 30)), ('bars at 24', 'SVM', (3, 30))],
         )
         np.testing.assert_allclose(rows[0].test_error, [100 * 20 / 30] * 3)
         np.testing.assert_allclose(rows[1].test_error, 0)
@@ -119,7 +113,26 @@ class MeasureTest(parameterized.TestCase):
         self.assertEqual(written['test_error'], [66.6667] * 3)
         lines = handwritten.table(rows).splitlines()
         self.assertRegex(lines[1], r'^bars at 24 +zero +66\.7 ± 0\.0 +3 +0\.0$')
-        self.assertRegex(lines[3], r'^bars at 24, the labels of best/ +zero +66\.7 +1 +0\.0$')
+
+    def test_each_is_tested_once_where_cross_fitted(self):
+        study, recorder = _study(cross_fitted=True), Recorder()
+        [row] = handwritten.measure(study, {'zero': recorder})
+        y = study.splits.test.reveal()
+        np.testing.assert_array_equal(np.isnan(row.wrong).sum(0), 4)
+        np.testing.assert_array_equal(np.nansum(row.wrong, 0), y != 0)
+        for wrong, labelled in zip(row.wrong, recorder.shown, strict=True):
+            own = {one.tobytes() for one in study.splits.test.x[~np.isnan(wrong)]}
+            self.assertEmpty(own & {one.tobytes() for one in labelled.x})
+
+    def test_svm_is_the_reference(self):
+        study = _study()
+        x, y = _images(90, 2)
+        noisy = splits.Holdout(x, np.random.default_rng(0).permutation(y))  # chance: any other SVM would show
+        study = study._replace(splits=study.splits._replace(test=noisy))
+        [row] = handwritten.measure(study, {'SVM': handwritten.svm})
+        sets = [study.design.sets[place] for place in study.design.places.measured]
+        found = references.measure(study.splits.train, noisy, sets, folds=5, names=[references.SVM])
+        np.testing.assert_array_equal(row.wrong, found[references.SVM])
 
 
 class AgainstSqueezedTest(parameterized.TestCase):
@@ -134,8 +147,18 @@ class AgainstSqueezedTest(parameterized.TestCase):
         data = made.data._replace(sha256=changed.get('sha256', 'abc'), train=changed.get('train', 24))
         error = results.Interval(7.0, 6.0, 8.0, 20)
         squeezed = made.squeezed._replace(test_error=error) if changed.get('squeezed', True) else None
-        made = made._replace(seed=changed.get('seed', 3), data=data, squeezed=squeezed)
+        sets = changed.get('labelled_sets', 3)
+        made = made._replace(
+            seed=changed.get('seed', 3), data=data, squeezed=squeezed, labelled_sets=sets, test_mode='given'
+        )
         page.write_json(made, self.folder / 'results.json')
+        if changed.get('tables', True):
+            mistakes = np.zeros((3, 30), np.float32)
+            mistakes[:, :3] = 0.5
+            mistakes[0, 4:8] = 1.0
+            arms = {'tuned baseline': mistakes}
+            found = tables.Tables(arms, {}, {}, {}, mistakes, {}, train_size=24, columns=None)
+            tables.write(found, self.folder / 'tables.npz')
         return self.folder / 'results.json'
 
     def test_only_one_wrong(self):
@@ -143,35 +166,56 @@ class AgainstSqueezedTest(parameterized.TestCase):
         classes = np.arange(30) % 3
         classes[:4] = (classes[:4] + 1) % 3
         best = mock.Mock(predict_proba=lambda x: np.eye(3)[classes])
-        squeezed = handwritten.read_squeezed(self.write(), self.study)
-        compared = handwritten.against_squeezed(squeezed, best, self.study, self.rows)
-        self.assertEqual(compared['replicates']['squeezed']['mean'], 7.0)
-        self.assertAlmostEqual(compared['replicates'][handwritten.BY_HAND]['mean'], 200 / 3)
+        squeezed = against.read_squeezed(self.write(), self.study)
+        compared = against.against_squeezed(squeezed, best, self.study, self.rows)
+        means = compared['labelled_sets']
+        self.assertEqual(means['squeezed']['mean'], 7.0)
+        self.assertAlmostEqual(means[handwritten.BY_HAND]['mean'], 200 / 3)
+        # 4.5 and 4 mistakes of 90 in the tables, less 60.
+        self.assertAlmostEqual(means['difference']['mean'], 100 * (8.5 - 60) / 90, places=5)
         self.assertAlmostEqual(compared['best']['squeezed'], 400 / 30)
         # Of the four, the first and the last are of class 0: by hand is right there.
         self.assertEqual(compared['best']['wrong_only_squeezed'], 2)
         self.assertEqual(compared['best']['wrong_only_by_hand'], 18)
         self.assertAlmostEqual(compared['best']['p'], 2 * (1 + 20 + 190) / 2**20)
-        self.assertIn('7.00 % [6.00, 8.00] (n = 20)', handwritten.verdict(compared))
+        said = against.verdict(compared)
+        self.assertIn('3 labelled sets: squeezed 7.00 % [6.00, 8.00], PyTorch by hand 66.67 %', said)
+        self.assertIn('-57.22 points', said)
+
+    def test_final_model_that_nothing_tests(self):
+        study = _study(cross_fitted=True)
+        rows = handwritten.measure(study, {handwritten.BY_HAND: Recorder()})
+        squeezed = against.Squeezed(made_up.results(), rows[0].wrong)
+        compared = against.against_squeezed(squeezed, None, study, rows)
+        self.assertIsNone(compared['best'])
+        self.assertEqual(compared['labelled_sets']['difference']['mean'], 0.0)
+        self.assertNotIn('best/', against.verdict(compared))
 
     @parameterized.parameters(
-        ({'seed': 4}, '--seed'), ({'sha256': 'b'}, '--data'), ({'train': 9}, '--train_size')
+        ({'seed': 4}, '--seed'),
+        ({'sha256': 'b'}, '--data'),
+        ({'train': 9}, '--train_size'),
+        ({'labelled_sets': 4}, '--labelled_sets'),
     )
     def test_refuses_another_study(self, changed, flag):
         with self.assertRaisesRegex(ValueError, f'another {flag} '):
-            handwritten.read_squeezed(self.write(**changed), self.study)
+            against.read_squeezed(self.write(**changed), self.study)
 
     def test_refuses_a_run_that_ended_early(self):
         with self.assertRaisesRegex(ValueError, 'holds no squeezed model'):
-            handwritten.read_squeezed(self.write(squeezed=False), self.study)
+            against.read_squeezed(self.write(squeezed=False), self.study)
+
+    def test_refuses_a_run_without_tables(self):
+        with self.assertRaisesRegex(ValueError, 'no tables.npz beside it'):
+            against.read_squeezed(self.write(tables=False), self.study)
 
     def test_refuses_a_missing_file(self):
         with self.assertRaisesRegex(ValueError, 'no such file'):
-            handwritten.read_squeezed(self.folder / 'none.json', self.study)
+            against.read_squeezed(self.folder / 'none.json', self.study)
 
     @parameterized.parameters((0, 0, 1.0), (1, 7, 2 * 9 / 256), (3, 3, 1.0))
     def test_mcnemar(self, one, other, p):
-        self.assertAlmostEqual(handwritten.mcnemar(one, other), p)
+        self.assertAlmostEqual(against.mcnemar(one, other), p)
 
 
 class BinaryTest(parameterized.TestCase):

@@ -34,7 +34,7 @@ def _study():
     test = problems.blobs(30, seed=1)
     data = splits.Splits(problems.blobs(60), splits.Holdout(test.x, test.y), 'blobs', 'given', (), 'abc')
     compared = [techniques.dropout, techniques.longer, techniques.refit, techniques.ensemble(2)]
-    request = requests.Request(train_size=30, techniques=compared, trials=2, labelled_sets=3)
+    request = requests.Request(train_size=30, techniques=compared, textbook=(), trials=2, labelled_sets=3)
     return requests.prepare(data, request)
 
 
