@@ -62,8 +62,9 @@ def chosen_workloads() -> list[str]:
     for flag in others:
         if flag.present:
             raise ValueError(f'--{flag.name} is of {owner}: leave it out for --workload={",".join(names)}')
-    if JSON.value and not pathlib.Path(JSON.value).absolute().parent.is_dir():
-        raise ValueError(f'--json={JSON.value}: there is no such folder; make it first')
+    from experiments import provenance
+
+    provenance.check_folder(JSON.value)
     return names
 
 

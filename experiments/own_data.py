@@ -13,16 +13,15 @@ import functools
 import json
 import os
 import pathlib
-import shlex
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from absl import app, flags, logging
 
 from experiments import provenance, squeeze
-from experiments.shared_flags import DATA, LABELLED_SETS, SEED, TRAIN_SIZE, as_flags
+from experiments.shared_flags import DATA, LABELLED_SETS, SEED, TRAIN_SIZE, as_flags, refuse
 
 MODES = ('cross-fitted', 'holdout')
 FOLDS, WIDTH, TREES = 3, 30, 30  # of the scikit-learn procedures: small, for there are many users
@@ -35,7 +34,16 @@ REST = flags.DEFINE_integer('rest', 1000, 'Other examples that tell a user the t
 CONTROLS = flags.DEFINE_integer('controls', 1, 'How often the baseline is tuned again.', lower_bound=0)
 NETS = flags.DEFINE_bool('nets', False, 'Compare nets, not scikit-learn models.')
 TRY_COMBINATION = flags.DEFINE_bool('combine', False, 'With --nets: combine techniques too.')
-JSON = flags.DEFINE_string('json', None, 'File to write the result to, after every user.')
+JSON = flags.DEFINE_string('json', None, 'File to write the result to, after every tenth user.')
+UNUSED = (
+    squeeze.LABEL,
+    squeeze.GROUP,
+    squeeze.TEST,
+    squeeze.VALIDATION,
+    squeeze.IMAGE_SIZE,
+    squeeze.WORKDIR,
+    squeeze.DRY_RUN,
+)
 
 
 def scikit(labelled, x_test: np.ndarray, seed: int) -> Mapping[str, np.ndarray]:
@@ -86,121 +94,6 @@ def scikit(labelled, x_test: np.ndarray, seed: int) -> Mapping[str, np.ndarray]:
     return found
 
 
-def summary(seen: Sequence) -> dict:
-    """How often the intervals held the truth, for all procedures together and for each.
-
-    A truth that is an expectation is the mean over all other users.
-
-    Args:
-        seen: `simulated_users.Seen` of all users in one test mode.
-
-    Returns:
-        Shares, percent and percentage points.
-    """
-    from overfit.study import stats
-
-    labels, arms = seen[0].labels, len(seen[0].final) - 1
-    at_size, final = (np.array([getattr(one, name) for one in seen]) for name in ('at_size', 'final'))
-    true, true_final = at_size[:, 1:] - at_size[:, :1], final[:, 1:] - final[:, :1]
-    verdicts = np.array([one.verdicts for one in seen])
-
-    def of(field, *attributes):
-        values = [[[getattr(one, a) for a in attributes] for one in getattr(user, field)] for user in seen]
-        return np.moveaxis(np.array(values), -1, 0)
-
-    mean, *single = of('differences', 'mean', 'low_single', 'high_single')
-    wide = of('differences', 'low', 'high')
-    level, *of_level = of('errors', 'mean', 'low', 'high')
-    model, *of_model = of('of_models', 'mean', 'low', 'high')
-    held = {
-        'difference': _held(single, _expected(true)),
-        'difference_simultaneous': _held(wide, _expected(true)),
-        'difference_of_final_models': _held([s[:, :arms] for s in single], _expected(true_final)),
-        'difference_of_own_final_models': _held([s[:, :arms] for s in single], true_final),
-        'expected_error': _held(of_level, _expected(at_size)),
-        'model_error': _held(of_model, final),
-        'model_error_by_interval_of_expected': _held([one[:, : arms + 1] for one in of_level], final),
-    }
-    truth = _expected(true)
-    wrong = ((verdicts == 'helps') & (truth > 0)) | ((verdicts == 'hurts') & (truth < 0))
-    rows = {
-        label: {
-            'coverage': _share(held['difference'][:, n]),
-            'coverage_simultaneous': _share(held['difference_simultaneous'][:, n]),
-            'true_difference': _rounded(true[:, n]),
-            'mean_difference': _rounded(mean[:, n]),
-            'sd_of_difference': round(float(mean[:, n].std(ddof=1)), 3),
-            'half_width': _half(single, n),
-            'half_width_simultaneous': _half(wide, n),
-            'verdicts': {word: int((verdicts[:, n] == word).sum()) for word in stats.VERDICTS},
-        }
-        for n, label in enumerate(labels[1:])
-    }
-    models = {
-        label: {
-            'coverage_of_expected_error': _share(held['expected_error'][:, n]),
-            'true_expected_error': _rounded(at_size[:, n]),
-            'mean_expected_error': _rounded(level[:, n]),
-            'coverage_of_model_error': _share(held['model_error'][:, n]),
-            'true_model_error': _rounded(final[:, n]),
-            'mean_model_error': _rounded(model[:, n]),
-            'half_width_of_model_error': _half(of_model, n),
-        }
-        for n, label in enumerate(labels[: arms + 1])
-    }
-    of_arms = slice(arms)
-    return {
-        'users': len(seen),
-        **{f'coverage_of_{name}': _share(one[:, : arms + ('error' in name)]) for name, one in held.items()},
-        'coverage_of_all_differences_at_once': _share(held['difference_simultaneous'].all(1)),
-        'half_width_of_difference': _half(single, of_arms),
-        'half_width_simultaneous': _half(wide, of_arms),
-        'half_width_of_model_error': _half(of_model, slice(None)),
-        'detectable': _rounded(np.array([user.detectable for user in seen])),
-        'verdicts_of_the_wrong_sign': int(wrong[:, of_arms].sum()),
-        'control_verdicts': int(np.isin(verdicts[:, arms:], stats.DECIDED).sum()),
-        'verdicts': {word: int((verdicts[:, of_arms] == word).sum()) for word in stats.VERDICTS},
-        'differences': rows,
-        'models': models,
-    }
-
-
-def _expected(values):
-    """For each user the mean over the others."""
-    return (values.sum(0) - values) / (len(values) - 1)
-
-
-def _held(ends, truth):
-    low, high = ends
-    return (low <= truth) & (truth <= high)
-
-
-def _share(held):
-    return round(float(held.mean()), 4)
-
-
-def _rounded(values):
-    return round(float(values.mean()), 3)
-
-
-def _half(ends, columns):
-    low, high = ends
-    return round(float((high - low)[:, columns].mean() / 2), 3)
-
-
-def table(summaries: Mapping[str, dict]) -> str:
-    """The main figures of both test modes as text."""
-    lines = [f'{"":46}' + ''.join(f'{mode:>14}' for mode in summaries)]
-    first = next(iter(summaries.values()))
-    for key, value in first.items():
-        if isinstance(value, int | float):
-            figures = ''.join(f'{one[key]:>14g}' for one in summaries.values())
-            lines.append(f'{key.replace("_", " "):46}{figures}')
-    for word in first['verdicts']:
-        lines.append(f'{word:46}' + ''.join(f'{one["verdicts"][word]:>14}' for one in summaries.values()))
-    return '\n'.join(lines)
-
-
 def large() -> tuple:
     """The large set, its test examples among the others, and its name."""
     from overfit.data import load
@@ -227,7 +120,12 @@ def simulate(big, user: int) -> dict:
         if NETS.value:
             baseline = squeeze.baseline_of(asked.data.train)
             techniques = squeeze.techniques_of(baseline, big.kind)
-            request = requests.Request(baseline=baseline, trials=squeeze.TRIALS.value, seed=seed)
+            request = requests.Request(
+                baseline=baseline,
+                minutes=squeeze.BUDGET_MINUTES.value,
+                trials=squeeze.TRIALS.value,
+                seed=seed,
+            )
             mistakes = simulated_users.with_nets(asked, techniques, request, squeezed=TRY_COMBINATION.value)
         else:
             mistakes = simulated_users.with_functions(asked, scikit)
@@ -237,9 +135,11 @@ def simulate(big, user: int) -> dict:
 
 def run() -> None:
     """Simulates the users; prints and writes what they saw."""
+    from experiments import coverage
+
     big, name, sha256 = large()
     about = {
-        'command': shlex.join(['python', '-m', 'experiments.own_data', *arguments_without_paths()]),
+        'command': provenance.command('own_data'),
         'versions': provenance.versions(),
         'git': provenance.git_hash(),
         'machine': provenance.machine(),
@@ -255,20 +155,10 @@ def run() -> None:
         seconds = time.monotonic() - begin
         print(f'user {user} ({done}/{USERS.value}) after {seconds:.0f} s', file=sys.stderr, flush=True)
         if JSON.value and (done % 10 == 0 or done == USERS.value) and done > 1:
-            summaries = {mode: summary(of_mode) for mode, of_mode in seen.items()}
+            summaries = {mode: coverage.summary(of_mode) for mode, of_mode in seen.items()}
             result = about | {'seconds_a_user': round(seconds / done, 2), 'modes': summaries}
             pathlib.Path(JSON.value).write_text(json.dumps(result, indent=1) + '\n')
-    print(table({mode: summary(of_mode) for mode, of_mode in seen.items()}))
-
-
-def arguments_without_paths() -> list[str]:
-    """The flags of this run, folders left out."""
-    found = []
-    for argument in sys.argv[1:]:
-        flag, equals, value = argument.partition('=')
-        if flag != '--json':
-            found.append(flag + equals + (pathlib.Path(value).name if flag == '--data' else value))
-    return found
+    print(coverage.table({mode: coverage.summary(of_mode) for mode, of_mode in seen.items()}))
 
 
 def main(arguments: list[str]) -> None:
@@ -283,6 +173,8 @@ def main(arguments: list[str]) -> None:
     jax.config.update('jax_num_cpu_devices', provenance.cores())
     squeeze.keep_programs()
     try:
+        refuse(*UNUSED)
+        provenance.check_folder(JSON.value)
         if NETS.value:
             run()
         else:

@@ -46,3 +46,17 @@ def as_flags(message: str) -> str:
     known = [name for name, flag in FLAGS_OF.items() if flag in flags.FLAGS]
     names = '|'.join(name if '_' in name else f'{name}(?==)' for name in known)
     return re.sub(rf'(?<![\w./=-])({names})(?!\w)', lambda match: f'--{FLAGS_OF[match[1]]}', message)
+
+
+def refuse(*others: flags.FlagHolder) -> None:
+    """Refuses flags that came along with an import and say nothing here.
+
+    Args:
+        others: the flags.
+
+    Raises:
+        ValueError: one of them was given.
+    """
+    for flag in others:
+        if flag.present:
+            raise ValueError(f'--{flag.name} is of experiments.squeeze: leave it out')
