@@ -13,7 +13,6 @@ an RBF SVM, on the labelled sets on which `experiments.squeeze` with the same `-
 import contextlib
 import functools
 import importlib.util
-import json
 import os
 import pathlib
 import shlex
@@ -23,6 +22,7 @@ from collections.abc import Callable
 
 from absl import app, flags, logging
 
+from experiments import result_file
 from experiments.shared_flags import DATA, LABELLED_SETS, SEED, TRAIN_SIZE, as_flags
 
 # The processes of the columns import this file too: what is large is imported where it is needed.
@@ -33,7 +33,6 @@ WORKLOADS = ('W1', 'W2', 'W3', 'W3-5x5', 'W4', 'parts', 'W5', 'W6', 'W7', 'stopp
 WORKLOAD = flags.DEFINE_list('workload', list(WORKLOADS), f'What to measure; {BY_HAND}: accuracy.')
 REPEATS = flags.DEFINE_integer('repeats', 5, 'Rounds in which columns take turns.', lower_bound=1)
 SECONDS = flags.DEFINE_float('seconds', 2, 'That a column takes in a round.', lower_bound=0.01)
-JSON = flags.DEFINE_string('json', None, 'File to write the result to.')
 SQUEEZED = flags.DEFINE_string(
     'squeezed', None, f'{BY_HAND}: results.json of experiments.squeeze on the same data, to compare with.'
 )
@@ -62,9 +61,7 @@ def chosen_workloads() -> list[str]:
     for flag in others:
         if flag.present:
             raise ValueError(f'--{flag.name} is of {owner}: leave it out for --workload={",".join(names)}')
-    from experiments import provenance
-
-    provenance.check_folder(JSON.value)
+    result_file.check()
     return names
 
 
@@ -107,12 +104,6 @@ def about(names: list[str], torch: bool) -> dict:
     }
 
 
-def write(result: dict) -> None:
-    """Writes the result to `--json`, where that is given."""
-    if JSON.value:
-        pathlib.Path(JSON.value).write_text(json.dumps(result, indent=1) + '\n')
-
-
 def accuracy() -> None:
     """Measures the test error of a practitioner's net; prints and writes it."""
     import overfit
@@ -134,7 +125,7 @@ def accuracy() -> None:
     if SQUEEZED.value:
         result['against_squeezed'] = against.against_squeezed(squeezed, best, study, rows)
         print(against.verdict(result['against_squeezed']))
-    write(result)
+    result_file.write(result)
 
 
 def speed(names: list[str]) -> None:
@@ -148,13 +139,13 @@ def speed(names: list[str]) -> None:
     say(f'measuring the peak of float32 matrix products on the {device}')
     with contextlib.closing(matmul.Peak(gpu, torch)) as peak:
         result = about(names, torch) | {'matmul_peak_gflops': peak(), 'device': device, 'rows': []}
-        write(result)
+        result_file.write(result)
         for name in names:
             rows, shown = measure(name, gpu, torch, peak)
             result['rows'] += rows
             peaks = peak.history[1:] or peak.history  # the first one is of a cold machine
             result['matmul_peak_gflops'] = statistics.median(peaks)
-            write(result)
+            result_file.write(result)
             if name in tables.SENTENCES:
                 shown = [*shown, tables.sentence(name, rows)]
             print('\n'.join(shown) + '\n', flush=True)

@@ -10,9 +10,7 @@ are scikit-learn's, tuned anew on every labelled set, or, with `--nets`, the arm
 """
 
 import functools
-import json
 import os
-import pathlib
 import sys
 import time
 from collections.abc import Mapping
@@ -20,7 +18,7 @@ from collections.abc import Mapping
 import numpy as np
 from absl import app, flags, logging
 
-from experiments import provenance, squeeze
+from experiments import provenance, result_file, squeeze
 from experiments.shared_flags import DATA, LABELLED_SETS, SEED, TRAIN_SIZE, as_flags, refuse
 
 MODES = ('cross-fitted', 'holdout')
@@ -34,7 +32,6 @@ REST = flags.DEFINE_integer('rest', 1000, 'Other examples that tell a user the t
 CONTROLS = flags.DEFINE_integer('controls', 1, 'How often the baseline is tuned again.', lower_bound=0)
 NETS = flags.DEFINE_bool('nets', False, 'Compare nets, not scikit-learn models.')
 TRY_COMBINATION = flags.DEFINE_bool('combine', False, 'With --nets: combine techniques too.')
-JSON = flags.DEFINE_string('json', None, 'File to write the result to, after every tenth user.')
 UNUSED = (
     squeeze.LABEL,
     squeeze.GROUP,
@@ -138,11 +135,7 @@ def run() -> None:
     from experiments import coverage
 
     big, name, sha256 = large()
-    about = {
-        'command': provenance.command('own_data'),
-        'versions': provenance.versions(),
-        'git': provenance.git_hash(),
-        'machine': provenance.machine(),
+    about = result_file.about('own_data') | {
         'data': {'name': name, 'sha256': sha256, 'examples': len(big.y), 'kind': big.kind.name},
         'train_size': TRAIN_SIZE.value or 300,
         'seed': SEED.value,
@@ -154,10 +147,9 @@ def run() -> None:
         done = len(seen[MODES[0]])
         seconds = time.monotonic() - begin
         print(f'user {user} ({done}/{USERS.value}) after {seconds:.0f} s', file=sys.stderr, flush=True)
-        if JSON.value and (done % 10 == 0 or done == USERS.value) and done > 1:
+        if done > 1 and (done % 10 == 0 or done == USERS.value):
             summaries = {mode: coverage.summary(of_mode) for mode, of_mode in seen.items()}
-            result = about | {'seconds_a_user': round(seconds / done, 2), 'modes': summaries}
-            pathlib.Path(JSON.value).write_text(json.dumps(result, indent=1) + '\n')
+            result_file.write(about | {'seconds_a_user': round(seconds / done, 2), 'modes': summaries})
     print(coverage.table({mode: coverage.summary(of_mode) for mode, of_mode in seen.items()}))
 
 
@@ -174,7 +166,7 @@ def main(arguments: list[str]) -> None:
     squeeze.keep_programs()
     try:
         refuse(*UNUSED)
-        provenance.check_folder(JSON.value)
+        result_file.check()
         if NETS.value:
             run()
         else:

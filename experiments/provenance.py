@@ -4,9 +4,7 @@ import importlib.metadata
 import os
 import pathlib
 import platform
-import shlex
 import subprocess
-import sys
 
 import overfit
 
@@ -48,30 +46,3 @@ def machine() -> dict[str, str | int | float]:
         'cores': cores(),
         'memory_gib': round(os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30, 1),
     }
-
-
-def command(name: str) -> str:
-    """The command that measures this again, wherever the data and the result lie.
-
-    Args:
-        name: of the binary in `experiments`.
-    """
-    words = ['python', '-m', f'experiments.{name}']
-    for argument in sys.argv[1:]:
-        flag, equals, value = argument.partition('=')
-        if flag != '--json':
-            words.append(flag + equals + (pathlib.Path(value).name if flag == '--data' else value))
-    return shlex.join(words)
-
-
-def check_folder(path: str | None) -> None:
-    """Refuses a result file whose folder does not exist, before anything runs.
-
-    Args:
-        path: of the file; `None`: none will be written.
-
-    Raises:
-        ValueError: there is no such folder.
-    """
-    if path and not pathlib.Path(path).absolute().parent.is_dir():
-        raise ValueError(f'--json={path}: there is no such folder; make it first')

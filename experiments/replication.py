@@ -1,19 +1,17 @@
 """Do verdicts replicate? The whole study again and again on one data set, with nothing new but the seed.
 
     python -m experiments.replication --data=digits --runs=10 --json=replication.json
-    python -m experiments.replication --techniques=l2,dropout,center,refit --runs=4 --squeezed
+    python -m experiments.replication --techniques=l2,dropout,center,refit --runs=4 --whole
 
 Takes the flags of `experiments.squeeze` that say what is studied; seeds count from `--seed`. Without
-`--squeezed` a run ends where the arms and controls are measured: nothing is combined, no other sizes, no
+`--whole` a run ends where the arms and controls are measured: nothing is combined, no other sizes, no
 references. All runs share one process, and its compiled programs.
 """
 
 import contextlib
 import io
 import itertools
-import json
 import os
-import pathlib
 import sys
 import time
 from collections.abc import Sequence
@@ -21,12 +19,11 @@ from collections.abc import Sequence
 import numpy as np
 from absl import app, flags, logging
 
-from experiments import provenance, squeeze
+from experiments import provenance, result_file, squeeze
 from experiments.shared_flags import SEED, as_flags, refuse
 
 RUNS = flags.DEFINE_integer('runs', 10, 'Runs, each with the next seed.', lower_bound=2)
-WHOLE = flags.DEFINE_bool('squeezed', False, 'Combine techniques and measure references too.')
-JSON = flags.DEFINE_string('json', None, 'File to write the result to, after every run from the second on.')
+WHOLE = flags.DEFINE_bool('whole', False, 'Combine techniques and measure references too.')
 
 
 def compare(study):
@@ -150,12 +147,7 @@ def table(found: dict) -> str:
 
 def run() -> None:
     """Runs the study with one seed after another; prints and writes how far the runs agree."""
-    about = {
-        'command': provenance.command('replication'),
-        'versions': provenance.versions(),
-        'git': provenance.git_hash(),
-        'machine': provenance.machine(),
-    }
+    about = result_file.about('replication')
     runs, seconds, first = [], [], SEED.value
     for seed in range(first, first + RUNS.value):
         begin = time.monotonic()
@@ -166,9 +158,9 @@ def run() -> None:
         seconds.append(round(time.monotonic() - begin, 1))
         error = runs[-1].baseline.test_error.mean
         print(f'seed {seed}: baseline {error:.2f} %, {seconds[-1]:.0f} s', file=sys.stderr, flush=True)
-        if len(runs) > 1 and JSON.value:
+        if len(runs) > 1:
             data = {'data': runs[0].data._asdict(), 'first_seed': first, 'seconds': seconds}
-            pathlib.Path(JSON.value).write_text(json.dumps(about | data | summary(runs), indent=1) + '\n')
+            result_file.write(about | data | summary(runs))
     print(table(summary(runs)))
 
 
@@ -183,7 +175,7 @@ def main(arguments: list[str]) -> None:
     squeeze.keep_programs()
     try:
         refuse(squeeze.WORKDIR, squeeze.DRY_RUN)
-        provenance.check_folder(JSON.value)
+        result_file.check()
         run()
     except ValueError as error:
         if os.environ.get('OVERFIT_DEBUG'):
