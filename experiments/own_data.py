@@ -28,7 +28,7 @@ USERS = flags.DEFINE_integer('users', 200, 'Simulated users.', lower_bound=2)
 FIRST = flags.DEFINE_integer(
     'first', 0, 'Number of the first user, to go on or share the work.', lower_bound=0
 )
-REST = flags.DEFINE_integer('rest', 1000, 'Other examples that tell a user the truth.', lower_bound=50)
+REST = flags.DEFINE_integer('rest', 5000, 'Other examples that tell a user the truth.', lower_bound=50)
 CONTROLS = flags.DEFINE_integer('controls', 1, 'How often the baseline is tuned again.', lower_bound=0)
 NETS = flags.DEFINE_bool('nets', False, 'Compare nets, not scikit-learn models.')
 TRY_COMBINATION = flags.DEFINE_bool('combine', False, 'With --nets: combine techniques too.')
