@@ -95,9 +95,10 @@ def study_row(column: str, seconds: float, first: float | None, results: results
         column: its name.
         seconds: from the start of the process to its end.
         first: seconds to the first result; `None`: none was printed.
-        results: of the run; the steps counted are those of tuning and measuring its arms.
+        results: of the run; the steps counted are those of tuning and measuring its arms and controls (what
+            two arms share for each of them), not those of the combination's tries and of other sizes.
     """
-    arms = [results.baseline, *results.arms, results.squeezed]
+    arms = [results.baseline, *results.arms, *results.controls, results.squeezed]
     steps = sum(arm.member_steps for arm in arms)
     return {
         'workload': 'W6',

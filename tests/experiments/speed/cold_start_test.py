@@ -92,7 +92,8 @@ class StudyTest(absltest.TestCase):
         results = made._replace(
             baseline=made.baseline._replace(member_steps=100),
             arms=(made.arms[0]._replace(member_steps=200),),
-            squeezed=made.squeezed._replace(member_steps=300),
+            controls=(made.controls[0]._replace(member_steps=50),),
+            squeezed=made.squeezed._replace(member_steps=250),
             seconds=results_lib.Seconds(total=20.0, compile=5.0, train=10.0),
         )
         row = cold_start.study_row('cold', 30.0, 4.0, results)

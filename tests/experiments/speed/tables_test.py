@@ -103,7 +103,9 @@ class BinaryTest(absltest.TestCase):
 
         rows = [_rate_row('W1', 'overfit', 5)]
         with (
-            mock.patch.object(benchmark.result_file, 'write', lambda result: written.append(json.dumps(result))),
+            mock.patch.object(
+                benchmark.result_file, 'write', lambda result: written.append(json.dumps(result))
+            ),
             mock.patch.object(benchmark, 'measure', measure),
             mock.patch.object(matmul, 'Peak', Peak),
             mock.patch.object(benchmark, 'about', lambda *_: {'git': None}),
