@@ -1,5 +1,8 @@
 """What the users' intervals are asked, against naive loops."""
 
+import json
+import pathlib
+
 import numpy as np
 from absl.testing import absltest
 
@@ -7,6 +10,7 @@ from experiments import coverage
 from experiments.simulated_users import Seen
 from overfit.study.stats import Difference, Interval
 
+RESULTS = pathlib.Path(__file__).parents[2] / 'experiments' / 'results'
 LABELS = ('plain', 'helps a lot', 'nothing', 'plain, tuned again (1)')
 
 
@@ -88,6 +92,20 @@ class CoverageTest(absltest.TestCase):
         self.assertEqual(list(changed['differences']), list(LABELS[1:]))
         self.assertEqual(list(changed['models']), list(LABELS[:3]))
         self.assertIn('verdicts of the wrong sign', coverage.table({'cross-fitted': changed}))
+
+    def test_committed_results(self):
+        paths = sorted(RESULTS.glob('own_data_*.json'))
+        self.assertNotEmpty(paths)
+        for path in paths:
+            result = json.loads(path.read_text())
+            self.assertContainsSubset({'machine', 'versions', 'git', 'command', 'data', 'seed'}, set(result))
+            self.assertRegex(result['command'], r'^python -m experiments\.own_data --data=[\w.]+ ', path.name)
+            for mode, found in result['modes'].items():
+                self.assertGreaterEqual(
+                    found['users'], 12 if '--nets' in result['command'] else 200, path.name
+                )
+                self.assertBetween(found['coverage_of_model_error'], 0.9, 1.0, f'{path.name}, {mode}')
+                self.assertBetween(found['coverage_of_difference'], 0.9, 1.0, f'{path.name}, {mode}')
 
 
 if __name__ == '__main__':
