@@ -30,6 +30,15 @@ class IntervalTest(absltest.TestCase):
         np.testing.assert_allclose([found.low, found.high], [100 * v for v in expected], rtol=0.02)
         self.assertEqual(found.n, 15)
 
+    def test_nets_of_a_cross_fitted_set_add_no_evidence(self):
+        rng = np.random.default_rng(0)
+        present = populations.tested(rng, 2, 5, 400)
+        found = stats.interval(np.where(present, 0.25, np.nan))  # one of four nets errs, on every example
+        expected = scipy.stats.binomtest(100, 400).proportion_ci(method='wilson')
+        np.testing.assert_allclose([found.low, found.high], [100 * v for v in expected], rtol=0.02)
+        full = stats.interval(np.full((10, 400), 0.25))  # a test set apart: these sets are independent
+        self.assertLess(full.high - full.low, 0.3 * (found.high - found.low))
+
     def test_groups_that_err_together_are_one_sample_of_groups(self):
         wrong = np.tile(np.arange(1200) < 180, (5, 1))
         found = stats.interval(wrong, [n // 3 for n in range(1200)])
