@@ -185,13 +185,11 @@ def measure(
         return found
 
     tables = []
-    # Threads are enough, as most of the time is spent in compiled parts; each keeps to one core. OpenMP's
-    # limit is a thread's own, that of the linear algebra everybody's.
+    # Threads are enough, as most of the time is spent in compiled parts; the linear algebra of each keeps to
+    # one core.
     with (
-        threadpool_limits(1),
-        concurrent.futures.ThreadPoolExecutor(
-            len(jax.local_devices()), initializer=threadpool_limits, initargs=(1,)
-        ) as threads,
+        threadpool_limits(1, user_api='blas'),
+        concurrent.futures.ThreadPoolExecutor(len(jax.local_devices())) as threads,
     ):
         for one in threads.map(on_set, sets):
             tables.append(one)
