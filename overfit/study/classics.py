@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from overfit.data import augment, gradients
+from overfit.study import machine
 
 # An SVM's (width, C): the kernel is exp(-width * d² / mean d²), so a width means the same everywhere.
 SVM_GRID = tuple((width, c) for width in (1.0, 0.3, 3.0, 0.1, 10.0) for c in (10.0, 1.0, 100.0))
@@ -130,71 +131,10 @@ def _coordinates(train, test):
     return train.astype(np.float64) / length, test.astype(np.float64) / length
 
 
-def _squared_distances(a, b):
-    """`[n, m]` squared distances between rows."""
-    squared = a @ b.T
-    squared *= -2
-    squared += np.square(a).sum(1)[:, None]
-    squared += np.square(b).sum(1)
-    return np.maximum(squared, 0, out=squared)
-
-
-class Machine(NamedTuple):
-    """Support vector machines of all widths on the same labelled examples: their distances are taken once.
-
-    Attributes:
-        x: `[n, F]` examples as vectors, about their mean.
-        y: `[n]` classes.
-        mean: `[F]`.
-        squared: `[n, n]` squared distances over their mean.
-        scale: that mean.
-    """
-
-    x: np.ndarray
-    y: np.ndarray
-    mean: np.ndarray
-    squared: np.ndarray
-    scale: float
-
-    def fit(self, setting: tuple[float, float], rows: np.ndarray) -> Any:
-        """Trains on rows; `setting` is (width, C)."""
-        from sklearn.svm import SVC
-
-        width, c = setting
-        kernel = np.exp(-width * self.squared[np.ix_(rows, rows)])
-        # Votes of the pairs of classes tie often where there are few examples: then the margins decide.
-        return SVC(C=c, kernel='precomputed', break_ties=True).fit(kernel, self.y[rows])
-
-    def mistakes(self, setting: tuple[float, float], rows: np.ndarray, validate: np.ndarray) -> int:
-        """Mistakes on the rows `validate` after training on `rows`."""
-        predicted = self.fit(setting, rows).predict(
-            np.exp(-setting[0] * self.squared[np.ix_(validate, rows)])
-        )
-        return int((predicted != self.y[validate]).sum())
-
-    def predict(self, setting: tuple[float, float], x: np.ndarray) -> np.ndarray:
-        """Classes of `[m, F]` after training on all rows."""
-        model = self.fit(setting, np.arange(len(self.y)))
-        width = setting[0] / self.scale
-        parts = np.array_split(x, max(1, len(x) * len(self.x) // 2**22))  # 32 MB of kernel each
-        kernels = (np.exp(-width * _squared_distances(part - self.mean, self.x)) for part in parts)
-        return np.concatenate([model.predict(kernel) for kernel in kernels])
-
-
-def machine_of(x: np.ndarray, y: np.ndarray) -> Machine:
-    """Takes the distances between labelled examples `[n, F]` of classes `[n]`."""
-    mean = x.mean(0)
-    x = x - mean
-    squared = _squared_distances(x, x)
-    scale = float(squared.mean()) or 1.0
-    squared /= scale
-    return Machine(x, y, mean, squared, scale)
-
-
 def svm(task: Task) -> np.ndarray:
     """A support vector machine with a radial kernel on the examples as vectors."""
-    machine = machine_of(task.train, task.y)
-    return machine.predict(_best(SVM_GRID, machine.mistakes, task.folds), task.test)
+    tuned = machine.of(task.train, task.y)
+    return tuned.predict(_best(SVM_GRID, tuned.mistakes, task.folds), task.test)
 
 
 def trees(task: Task) -> np.ndarray:
@@ -251,14 +191,14 @@ def boosting(task: Task) -> np.ndarray:
 
 def gradient_svm(task: Task) -> np.ndarray:
     """An RBF SVM on histograms of oriented gradients; sign and width are tuned."""
-    signed, setting, machine = _tuned_gradients(task)
-    return machine.predict(setting, task.describe_test(signed))
+    signed, setting, tuned = _tuned_gradients(task)
+    return tuned.predict(setting, task.describe_test(signed))
 
 
 def _tuned_gradients(task):
     """Sign, setting and machine of the gradient histograms, tuned once for both references that use them."""
     if not task.kept:
-        machines = {signed: machine_of(describe(task.x, signed), task.y) for signed in (True, False)}
+        machines = {signed: machine.of(describe(task.x, signed), task.y) for signed in (True, False)}
         settings = [(signed, setting) for setting in GRADIENTS_GRID for signed in machines]
         signed, setting = _best(
             settings, lambda one, *fold: machines[one[0]].mistakes(one[1], *fold), task.folds
@@ -279,18 +219,18 @@ def gradient_svm_copies(task: Task) -> np.ndarray:
     def with_copies(distortion, most):
         copies = min(MOST_COPIES, most // n - 1)
         x, y = add_copies(task.x, task.y, task.inputs.border, distortion, copies, task.seed)
-        return machine_of(describe(x, signed), y)
+        return machine.of(describe(x, signed), y)
 
     @functools.cache
     def fewer(distortion):
         return with_copies(distortion, MOST_ROWS_TUNED)
 
     def mistakes(distortion, rows, validate):
-        machine = fewer(distortion)
+        copied = fewer(distortion)
         chosen = np.zeros(n, bool)
         chosen[rows] = True
-        with_their_copies = np.flatnonzero(np.tile(chosen, len(machine.y) // n))
-        return machine.mistakes(setting, with_their_copies, validate)
+        with_their_copies = np.flatnonzero(np.tile(chosen, len(copied.y) // n))
+        return copied.mistakes(setting, with_their_copies, validate)
 
     best = _best(DISTORTIONS, mistakes, task.folds)
     return with_copies(best, MOST_ROWS).predict(setting, task.describe_test(signed))

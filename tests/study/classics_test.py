@@ -6,10 +6,9 @@ import chex
 import numpy as np
 from absl.testing import parameterized
 from sklearn.linear_model import LogisticRegression
-from sklearn.svm import SVC
 
 from overfit.data import splits
-from overfit.study import classics
+from overfit.study import classics, machine
 from tests import problems
 
 
@@ -41,27 +40,6 @@ def bars(count, *, side=16, seed=0):
         if label:
             image[...] = image.transpose(1, 0, 2).copy()
     return problems.pictures(2)._replace(x=np.clip(x, 0, 255).astype(np.uint8), y=y, classes=('-', '|'))
-
-
-class MachineTest(chex.TestCase):
-    @parameterized.parameters(((1.0, 10.0),), ((0.3, 1.0),))
-    def test_against_a_machine_that_measures_its_own_distances(self, setting):
-        pool, test = problems.blobs(60, spread=1.5), problems.blobs(200, spread=1.5, seed=4)
-        machine = classics.machine_of(pool.x, pool.y)
-        squared = np.mean([((a - b) ** 2).sum() for a in pool.x for b in pool.x])
-        rows, validate = np.arange(45), np.arange(45, 60)
-        svc = SVC(C=setting[1], gamma=setting[0] / squared, break_ties=True)
-        wrong = svc.fit(pool.x[rows], pool.y[rows]).predict(pool.x[validate]) != pool.y[validate]
-        self.assertEqual(machine.mistakes(setting, rows, validate), wrong.sum())
-        self.assertGreater(wrong.sum(), 0)
-        expected = svc.fit(pool.x, pool.y).predict(test.x)
-        self.assertGreater((machine.predict(setting, test.x) == expected).mean(), 0.99)
-
-    def test_a_width_means_the_same_for_any_unit(self):
-        pool, test = problems.blobs(60, spread=1.5), problems.blobs(200, spread=1.5, seed=4)
-        small, large = (classics.machine_of(pool.x * unit, pool.y) for unit in (1, 1024))
-        found = [m.predict((1.0, 10.0), test.x * unit) for m, unit in ((small, 1), (large, 1024))]
-        np.testing.assert_array_equal(*found)
 
 
 class LogisticTest(chex.TestCase):
@@ -163,11 +141,11 @@ class CopiesTest(chex.TestCase):
         pool = problems.pictures(30, side=12)
         given, seen = task(pool, pool.x[:1]), []
 
-        def mistakes(machine, _, rows, validate):
-            seen.append((len(machine.y), rows, validate))
+        def mistakes(one, _, rows, validate):
+            seen.append((len(one.y), rows, validate))
             return 0
 
-        with mock.patch.object(classics.Machine, 'mistakes', mistakes):
+        with mock.patch.object(machine.Machine, 'mistakes', mistakes):
             classics.gradient_svm_copies(given)
         with_copies = [one for one in seen if one[0] > 30]
         self.assertLen(with_copies, 3 * len(classics.DISTORTIONS))
