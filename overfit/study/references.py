@@ -79,7 +79,7 @@ def seconds(
     copies = 4.8e-8 * (3 * tuned**2 + final**2) + 3.5e-8 * numbers * (3 * tuned + final)
     estimate = {
         MAJORITY: 0.0,
-        LOGISTIC: 0.03 + 1e-5 * numbers + 8e-8 * n * numbers + 3e-7 * n * coordinates + turning,
+        LOGISTIC: 0.03 + 1e-5 * numbers + 8e-8 * n * numbers + 1.8e-6 * n * coordinates + turning,
         SVM: 0.06 + 1e-5 * numbers + 4e-8 * n * numbers + 5e-7 * n**2 + 2e-8 * n * tested,
         TREES: 0.3 + n * (4e-4 + 5.5e-5 * numbers**0.5) + 3e-5 * tested,
         BOOSTING: 0.14 * n**0.5 * (numbers / 196) ** 0.75,

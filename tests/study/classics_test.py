@@ -52,18 +52,18 @@ class LogisticTest(chex.TestCase):
         np.testing.assert_allclose(a @ a.T, train @ train.T / scale, atol=1e-4)
         np.testing.assert_allclose(b @ a.T, test @ train.T / scale, atol=1e-4)
 
-    def test_it_is_the_regression_on_all_columns(self):
+    @parameterized.parameters((30, 80), (120, 80))
+    def test_it_is_the_regression_on_all_columns(self, count, columns):
         rng = np.random.default_rng(1)
-        pool = problems.blobs(30, spread=1.0, features=80)
-        test = (pool.x[rng.integers(0, 30, 200)] + rng.normal(0, 1.5, (200, 80))).astype(np.float32)
+        pool = problems.blobs(count, spread=1.0, features=columns)
+        test = (pool.x[rng.integers(0, count, 200)] + rng.normal(0, 1.5, (200, columns))).astype(np.float32)
         given = task(pool, test, folds=0)
         x = given.train - given.train.mean(0)
         scale = np.sqrt(np.square(x).sum(1).mean())
-        model = LogisticRegression(C=classics.LOGISTIC_GRID[0], tol=1e-6, max_iter=5000).fit(
-            x / scale, pool.y
-        )
-        expected = model.predict((given.test - given.train.mean(0)) / scale)
+        model = LogisticRegression(C=classics.LOGISTIC_GRID[0], tol=1e-6, max_iter=5000)
+        expected = model.fit(x / scale, pool.y).predict((given.test - given.train.mean(0)) / scale)
         self.assertGreater((classics.logistic(given) == expected).mean(), 0.98)
+        self.assertLen(set(expected.tolist()), 3)
 
     def test_hard_inputs_make_no_warning(self):
         rng = np.random.default_rng(2)
@@ -124,11 +124,11 @@ class CopiesTest(chex.TestCase):
     def test_originals_first_then_a_round_of_copies_at_a_time(self):
         pool = problems.pictures(6, side=12)
         border = np.zeros(1, np.float32)
-        x, y = classics.add_copies(pool.x, pool.y, border, (0.0, 0.0, 0.0), 3, seed=0)
+        x, y = classics.add_copies(pool.x, pool.y, border, classics.Distortion(0.0, 0.0, 0.0), 3, seed=0)
         chex.assert_shape(x, (24, 12, 12, 1))
         np.testing.assert_allclose(x, np.concatenate([pool.x] * 4), atol=1e-3)
         np.testing.assert_array_equal(y, np.concatenate([pool.y] * 4))
-        x, _ = classics.add_copies(pool.x, pool.y, border, (0.1, 0.2, 0.1), 3, seed=0)
+        x, _ = classics.add_copies(pool.x, pool.y, border, classics.Distortion(0.1, 0.2, 0.1), 3, seed=0)
         np.testing.assert_array_equal(x[:6], pool.x)
         copies = x[6:].reshape(3, 6, -1)
         self.assertGreater(np.abs(copies - x[:6].reshape(6, -1)).max(-1).min(), 1)
@@ -154,3 +154,34 @@ class CopiesTest(chex.TestCase):
             self.assertLess(max(validate), 30)
             self.assertEmpty(set(rows % 30) & set(validate))
             self.assertLen(set(rows), (30 - len(validate)) * 21)
+
+    def test_shear_and_stretch(self):
+        """A blob keeps its ink; shear moves its rows sideways, stretch changes its height over its width."""
+        rows, columns = np.indices((41, 41)) - 20.0
+        blob = np.exp(-(rows**2 + columns**2) / 50)[None, :, :, None]
+
+        def moments(**distortion):
+            found, _ = classics.add_copies(
+                blob,
+                np.zeros(1, np.int32),
+                np.zeros(1, np.float32),
+                classics.Distortion(0.0, 0.0, 0.0, **distortion),
+                100,
+                seed=1,
+            )
+            ink = found[1:, :, :, 0]
+            np.testing.assert_allclose(ink.sum((1, 2)), blob.sum(), rtol=0.02)
+            return [
+                np.einsum('nrc,rc->n', ink, one) / blob.sum() for one in (rows**2, columns**2, rows * columns)
+            ]
+
+        down, _, both = moments(shear=0.3)
+        np.testing.assert_allclose(down, 25, rtol=0.02)
+        lean = both / down
+        self.assertBetween(np.abs(lean).max(), 0.27, 0.31)
+        self.assertLess(abs(lean.mean()), 0.05)
+        down, right, both = moments(stretch=0.2)
+        ratio = np.log(np.sqrt(down / right)) / np.log(1.2)
+        self.assertBetween(np.abs(ratio).max(), 0.9, 1.02)
+        self.assertLess(abs(ratio.mean()), 0.15)
+        np.testing.assert_allclose(both, 0, atol=0.1)

@@ -102,11 +102,10 @@ class SmallTest(chex.TestCase):
         found = references.predict(pool, pool.x, np.arange(30), np.arange(72), folds=3, seed=1)
         for name in set(found) - {references.MAJORITY}:
             self.assertLess((found[name] != pool.y).mean(), 0.4, name)
-        empty = POOL._replace(x=np.zeros((72, 2), np.float32))
-        for name, classes in references.predict(
-            empty, empty.x, np.arange(30), np.arange(72), folds=3, seed=1
-        ).items():
-            self.assertLen(set(classes.tolist()), 1, name)
+        for empty in (POOL._replace(x=np.zeros((72, 2), np.float32)), IMAGES._replace(x=0 * IMAGES.x)):
+            found = references.predict(empty, empty.x, np.arange(30), np.arange(72), folds=3, seed=1)
+            for name, classes in found.items():
+                self.assertLen(set(classes.tolist()), 1, name)
 
 
 class KindsTest(chex.TestCase):
