@@ -1,34 +1,33 @@
 """Reference rows: what classical methods do with the same labelled examples, each tuned on them alone.
 
-Every reference is tuned anew inside each labelled set, by the folds that a net's settings are tuned by; of
-settings with equally many mistakes the first is taken, so each list begins with what one would try untuned.
+Every reference is tuned anew inside each labelled set, by the folds that a net's settings are tuned by.
 """
 
 import concurrent.futures
-import functools
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Protocol
 
 import jax
 import numpy as np
 
 from overfit import base
-from overfit.data import augment, gradients, kinds, splits
+from overfit.data import kinds, splits
+from overfit.study import classics
 
 LEAST_SIDE = 12  # pixels: in smaller images there is no room for cells
 MAJORITY, LOGISTIC, SVM = 'majority class', 'logistic regression', 'RBF SVM'
 TREES, BOOSTING = 'extra trees', 'gradient boosting'
 GRADIENTS, COPIES = 'gradient histograms + SVM', 'gradient histograms + SVM, distorted copies'
-
-# An SVM's (width, C): the kernel is exp(-width * d² / mean d²), so a width means the same everywhere.
-SVM_GRID = tuple((width, c) for width in (1.0, 0.3, 3.0, 0.1, 10.0) for c in (10.0, 1.0, 100.0))
-GRADIENTS_GRID = tuple((width, c) for width in (1.0, 2.0, 0.5) for c in (10.0, 1.0))
-LOGISTIC_GRID = (10.0, 1.0, 100.0, 0.1, 1000.0)  # C, of inputs whose mean squared length is 1
-TREES_GRID = ('sqrt', 0.3)  # share of the columns that a node may choose from
-# Distortions: the largest shift (of the side), turn (radians) and change of size.
-DISTORTIONS = ((0.07, 0.2, 0.15), (0.04, 0.1, 0.1))
-MOST_COPIES, MOST_ROWS, MOST_ROWS_TUNED = 20, 6000, 2100
+PREDICT: dict[str, Callable[[classics.Task], np.ndarray]] = {
+    MAJORITY: classics.majority,
+    LOGISTIC: classics.logistic,
+    SVM: classics.svm,
+    TREES: classics.trees,
+    BOOSTING: classics.boosting,
+    GRADIENTS: classics.gradient_svm,
+    COPIES: classics.gradient_svm_copies,
+}
 
 
 class LabelledSet(Protocol):
@@ -36,30 +35,6 @@ class LabelledSet(Protocol):
 
     labelled: np.ndarray
     tested: np.ndarray
-    seed: int
-
-
-class Task(NamedTuple):
-    """One labelled set, as the references see it: there is no test label in it.
-
-    Attributes:
-        x: `[n, ...]` labelled examples, raw.
-        y: `[n]` their classes.
-        inputs: the kind's statistics of them.
-        train: `[n, F]` them as vectors.
-        test: `[m, F]` the tested examples as vectors.
-        describe_test: `(description) -> [m, F]`, gradient histograms of the tested images.
-        folds: rows that train and rows that validate, of each fold.
-        seed: of what is random.
-    """
-
-    x: np.ndarray
-    y: np.ndarray
-    inputs: Any
-    train: np.ndarray
-    test: np.ndarray
-    describe_test: Callable[[tuple], np.ndarray]
-    folds: list[tuple[np.ndarray, np.ndarray]]
     seed: int
 
 
@@ -78,26 +53,38 @@ def names(kind: kinds.Kind, shape: Sequence[int]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def seconds(kind: kinds.Kind, shape: Sequence[int], train_size: int) -> dict[str, float]:
+def seconds(
+    kind: kinds.Kind, shape: Sequence[int], train_size: int, *, tested: int = 1000
+) -> dict[str, float]:
     """Estimates what each reference takes on one core for one labelled set, from sizes alone.
+
+    Fitted to 10 classes and three folds on one core of a small server, quiet, for 40 to 2,000 images of
+    16 x 16 x 1 to 64 x 64 x 3 and vectors of 64 and 196; most are within a factor 1.5 of what was measured.
 
     Args:
         kind: of the examples.
         shape: of one example.
         train_size: labelled examples.
+        tested: examples to predict.
 
     Returns:
         Seconds by the reference's name.
     """
-    n, values = train_size / 200, float(np.prod(shape)) / 64
+    n, numbers = train_size, float(np.prod(shape))
+    coordinates = min(n, numbers)
+    turning = 2e-10 * n**3 if numbers > n else 0.0  # to at most n coordinates
+    describing = 7e-8 * numbers * tested
+    histograms = 0.05 + 2e-5 * numbers + 5e-8 * n * numbers + 2e-7 * n**2
+    tuned, final = (n * (1 + copies) for copies in classics.copies_of(n))
+    copies = 4.8e-8 * (3 * tuned**2 + final**2) + 3.5e-8 * numbers * (3 * tuned + final)
     estimate = {
         MAJORITY: 0.0,
-        LOGISTIC: 0.05 * n * values**0.5,
-        SVM: 0.1 * n**2,
-        TREES: 0.4 * n * values**0.3,
-        BOOSTING: 1.0 * n**0.5 * values**0.5,
-        GRADIENTS: 0.4 * n**2,
-        COPIES: 3.0 * n**0.5,
+        LOGISTIC: 0.03 + 1e-5 * numbers + 8e-8 * n * numbers + 1.8e-6 * n * coordinates + turning,
+        SVM: 0.06 + 1e-5 * numbers + 4e-8 * n * numbers + 5e-7 * n**2 + 2e-8 * n * tested,
+        TREES: 0.3 + n * (4e-4 + 5.5e-5 * numbers**0.5) + 3e-5 * tested,
+        BOOSTING: 0.14 * n**0.5 * (numbers / 196) ** 0.75,
+        GRADIENTS: histograms + describing + 4.5e-8 * n * tested,
+        COPIES: histograms + describing + copies + 4.5e-8 * final * tested,
     }
     return {name: estimate[name] for name in names(kind, shape)}
 
@@ -125,6 +112,9 @@ def predict(
 
     Returns:
         Predicted classes `[m]` int32 by the reference's name.
+
+    Raises:
+        ValueError: a name that is unknown, or does not suit the kind.
     """
     return _predict(pool, inputs_test, _describer(inputs_test), labelled, tested, folds, seed, names)
 
@@ -132,27 +122,28 @@ def predict(
 def _predict(pool, x_test, describe, labelled, tested, folds, seed, chosen):
     """`predict`, with the gradient histograms of all test examples given."""
     x, y, kind = pool.x[labelled], pool.y[labelled], pool.kind
-    chosen = names(kind, pool.x.shape[1:]) if chosen is None else chosen
+    suitable = names(kind, pool.x.shape[1:])
+    chosen = suitable if chosen is None else tuple(chosen)
+    if unsuitable := [name for name in chosen if name not in suitable]:
+        raise ValueError(
+            f'names={list(chosen)}: there is no reference {unsuitable[0]!r} for these {kind.noun}: give '
+            f'some of {list(suitable)}.'
+        )
     if len(np.unique(y)) == 1:
         return {name: np.full(len(tested), y[0], np.int32) for name in chosen}
     inputs = kind.measure(x)
-    task = Task(
+    task = classics.Task(
         x,
         y,
         inputs,
         kind.features(x, inputs),
         kind.features(x_test[tested], inputs),
-        lambda description: describe(description)[tested],
+        lambda signed: describe(signed)[tested],
         _folds(pool, labelled, folds, seed),
         seed % 2**31,
+        {},
     )
-    found = {}
-    if {GRADIENTS, COPIES} & set(chosen):
-        found = _with_gradients(task, COPIES in chosen)
-    for name in chosen:
-        if name not in found:
-            found[name] = PREDICT[name](task)
-    return {name: np.asarray(found[name], np.int32) for name in chosen}
+    return {name: np.asarray(PREDICT[name](task), np.int32) for name in chosen}
 
 
 def _folds(pool, labelled, folds, seed):
@@ -189,6 +180,10 @@ def measure(
         Mistakes `[J, N]` float32 of each reference by its name: 1, 0, or NaN where a set does not test an
         example.
     """
+    # Loaded before threads are limited, as the limit is set for what is there.
+    import sklearn.ensemble
+    import sklearn.linear_model
+    import sklearn.svm  # noqa: F401
     from threadpoolctl import threadpool_limits
 
     describe = _describer(holdout.x)
@@ -204,13 +199,11 @@ def measure(
         return found
 
     tables = []
-    # Threads are enough, as most of the time is spent in compiled parts; each keeps to one core. OpenMP's
-    # limit is a thread's own, that of the linear algebra everybody's.
+    # Threads are enough, as most of the time is spent in compiled parts; the linear algebra of each keeps to
+    # one core.
     with (
-        threadpool_limits(1),
-        concurrent.futures.ThreadPoolExecutor(
-            len(jax.local_devices()), initializer=threadpool_limits, initargs=(1,)
-        ) as threads,
+        threadpool_limits(1, user_api='blas'),
+        concurrent.futures.ThreadPoolExecutor(len(jax.local_devices())) as threads,
     ):
         for one in threads.map(on_set, sets):
             tables.append(one)
@@ -220,238 +213,13 @@ def measure(
 
 
 def _describer(x_test):
-    """`(description) -> histograms of all test images`, made when first asked for and kept."""
+    """`(signed) -> gradient histograms of all test images`, made when first asked for and kept."""
     lock, kept = threading.Lock(), {}
 
-    def describe(description):
+    def describe(signed):
         with lock:
-            if description not in kept:
-                kept[description] = _describe(x_test, description)
-            return kept[description]
+            if signed not in kept:
+                kept[signed] = classics.describe(x_test, signed)
+            return kept[signed]
 
     return describe
-
-
-def _describe(x, description):
-    cells, orientations, signed = description
-    return gradients.describe(x, cells, orientations=orientations, signed=signed)
-
-
-def _descriptions(shape):
-    """Cells, orientations and sign that the histograms of images are tuned among."""
-    height, width = shape[:2]
-    short = min(height, width)
-    found = []
-    for pixels in (4.0, 5.6) if short >= 20 else (3.2, 4.0):
-        side = np.clip(short / pixels, 3, 8) / short
-        cells = (round(height * side), round(width * side))
-        found += [(cells, 12, True), (cells, 9, False)]
-    return found
-
-
-def _best(settings, mistakes, folds):
-    """The setting with the fewest mistakes on the validation examples of all folds, of equals the first.
-
-    Args:
-        settings: the first is taken where there are no folds.
-        mistakes: `(setting, train, validate) -> number`.
-        folds: rows that train and validate.
-    """
-    if len(settings) == 1 or not folds:
-        return settings[0]
-    return min(settings, key=lambda setting: sum(mistakes(setting, *fold) for fold in folds))
-
-
-def _majority(task):
-    return np.full(len(task.test), np.bincount(task.y).argmax())
-
-
-def _logistic(task):
-    """Multinomial logistic regression with an L2 penalty, in coordinates that span the labelled examples."""
-    from sklearn.linear_model import LogisticRegression
-
-    train, test = _coordinates(task.train, task.test)
-    make = functools.partial(LogisticRegression, max_iter=1000, tol=1e-2)
-
-    def mistakes(c, fit, validate):
-        model = make(C=c).fit(train[fit], task.y[fit])
-        return (model.predict(train[validate]) != task.y[validate]).sum()
-
-    best = _best(LOGISTIC_GRID, mistakes, task.folds)
-    return make(C=best).fit(train, task.y).predict(test)
-
-
-def _coordinates(train, test):
-    """Turns examples to the axes of the labelled ones, mean squared length 1; exact for what is invariant.
-
-    A model that depends on the inputs only through their scalar products (L2-penalised logistic regression)
-    is the same in these at most n coordinates as in the F given ones.
-    """
-    mean = train.mean(0, dtype=np.float64).astype(np.float32)
-    train, test = train - mean, test - mean
-    if train.shape[1] > len(train):
-        squared, axes = np.linalg.eigh((train @ train.T).astype(np.float64))
-        kept = squared > squared[-1] * 1e-6
-        axes = (train.T @ axes[:, kept]) / np.sqrt(squared[kept])
-        train, test = train @ axes, test @ axes
-    length = np.sqrt(np.square(train).sum(1).mean()) or 1.0
-    return train.astype(np.float64) / length, test.astype(np.float64) / length
-
-
-def _squared_distances(a, b):
-    """`[n, m]` squared distances between rows."""
-    lengths_a, lengths_b = (np.square(one).sum(1, dtype=np.float64) for one in (a, b))
-    return np.maximum(lengths_a[:, None] + lengths_b - 2.0 * (a @ b.T), 0.0)
-
-
-class Machine(NamedTuple):
-    """What support vector machines of all widths need of labelled examples: their distances, taken once.
-
-    Attributes:
-        x: `[n, F]` examples as vectors.
-        y: `[n]` classes.
-        squared: `[n, n]` squared distances over their mean.
-        scale: the mean.
-    """
-
-    x: np.ndarray
-    y: np.ndarray
-    squared: np.ndarray
-    scale: float
-
-    def fit(self, setting: tuple[float, float], rows: np.ndarray) -> Any:
-        """Trains on rows; `setting` is (width, C)."""
-        from sklearn.svm import SVC
-
-        width, c = setting
-        kernel = np.exp(-width * self.squared[np.ix_(rows, rows)])
-        # Voting between pairs of classes ties often where there are few examples: the margins decide then.
-        return SVC(C=c, kernel='precomputed', break_ties=True, cache_size=1).fit(kernel, self.y[rows])
-
-    def mistakes(self, setting: tuple[float, float], rows: np.ndarray, validate: np.ndarray) -> int:
-        """Mistakes on the rows `validate` after training on `rows`."""
-        model = self.fit(setting, rows)
-        predicted = model.predict(np.exp(-setting[0] * self.squared[np.ix_(validate, rows)]))
-        return int((predicted != self.y[validate]).sum())
-
-    def predict(self, setting: tuple[float, float], x: np.ndarray) -> np.ndarray:
-        """Classes of `[m, F]` after training on all rows."""
-        model = self.fit(setting, np.arange(len(self.y)))
-        parts = [
-            model.predict(np.exp(-setting[0] / self.scale * _squared_distances(part, self.x)))
-            for part in np.array_split(x, max(1, len(x) * len(self.x) // 2**21))
-        ]
-        return np.concatenate(parts)
-
-
-def _machine(x, y):
-    x = x - x.mean(0)
-    squared = _squared_distances(x, x)
-    scale = squared.mean() or 1.0
-    return Machine(x, y, squared / scale, scale)
-
-
-def _svm(task):
-    machine = _machine(task.train, task.y)
-    best = _best(SVM_GRID, machine.mistakes, task.folds)
-    return machine.predict(best, task.test - task.train.mean(0))
-
-
-def _trees(task):
-    from sklearn.ensemble import ExtraTreesClassifier
-
-    def fit(share, rows, trees):
-        model = ExtraTreesClassifier(trees, max_features=share, random_state=task.seed)
-        return model.fit(task.train[rows], task.y[rows])
-
-    def mistakes(share, rows, validate):
-        return (fit(share, rows, 50).predict(task.train[validate]) != task.y[validate]).sum()
-
-    best = _best(TREES_GRID, mistakes, task.folds)
-    return fit(best, np.arange(len(task.y)), 200).predict(task.test)
-
-
-def _boosting(task):
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
-    def fit(rows, rounds):
-        model = HistGradientBoostingClassifier(
-            max_iter=rounds, learning_rate=0.1, min_samples_leaf=5, early_stopping=False, random_state=0
-        )
-        return model.fit(task.train[rows], task.y[rows])
-
-    rounds = 60
-    if task.folds:
-        wrong = np.zeros(rounds)
-        for rows, validate in task.folds:
-            model = fit(rows, rounds)
-            wrong += [(p != task.y[validate]).sum() for p in model.staged_predict(task.train[validate])]
-        rounds = len(wrong) - wrong[::-1].argmin()
-    return fit(np.arange(len(task.y)), int(rounds)).predict(task.test)
-
-
-def _with_gradients(task, with_copies):
-    """Predictions on gradient histograms; the copies take over what was tuned without them."""
-    described = {one: _machine(_describe(task.x, one), task.y) for one in _descriptions(task.x.shape[1:])}
-    settings = [(one, setting) for setting in GRADIENTS_GRID for one in described]
-    description, setting = _best(
-        settings, lambda one, *fold: described[one[0]].mistakes(one[1], *fold), task.folds
-    )
-    machine, test = described[description], task.describe_test(description)
-    mean = _describe(task.x, description).mean(0)
-    found = {GRADIENTS: machine.predict(setting, test - mean)}
-    if with_copies:
-        n = len(task.y)
-
-        def of_copies(distortion, most):
-            x, y = with_distorted_copies(
-                task.x, task.y, task.inputs.border, distortion, min(MOST_COPIES, most // n - 1), task.seed
-            )
-            vectors = _describe(x, description)
-            return _machine(vectors, y), vectors.mean(0)
-
-        fewer = {one: of_copies(one, MOST_ROWS_TUNED)[0] for one in DISTORTIONS}
-
-        def mistakes(distortion, rows, validate):
-            machine = fewer[distortion]
-            rows = np.flatnonzero(np.isin(np.arange(len(machine.y)) % n, rows))
-            return machine.mistakes(setting, rows, validate)
-
-        machine, mean = of_copies(_best(DISTORTIONS, mistakes, task.folds), MOST_ROWS)
-        found[COPIES] = machine.predict(setting, test - mean)
-    return found
-
-
-_warp = jax.jit(augment.random_affine)
-
-
-def with_distorted_copies(
-    x: np.ndarray,
-    y: np.ndarray,
-    border: np.ndarray,
-    distortion: tuple[float, float, float],
-    copies: int,
-    seed: int,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Adds shifted, turned and resized copies of images; row `r` shows image `r % n`.
-
-    Args:
-        x: `[n, H, W, C]` images.
-        y: `[n]` classes.
-        border: `[C]` what lies beyond an image's border.
-        distortion: largest shift as a fraction of the side, largest turn in radians, largest change of size.
-        copies: of each image.
-        seed: of the distortions.
-
-    Returns:
-        `[n * (1 + copies), H, W, C]` float32, the originals first, and the classes.
-    """
-    if copies < 1:
-        return x.astype(np.float32), y
-    shift, rotate, zoom = distortion
-    images = np.tile(x.astype(np.float32), (copies, 1, 1, 1))
-    changed = _warp(jax.random.key(seed), images, border, shift=shift, rotate=rotate, zoom=zoom)
-    return np.concatenate([x, np.asarray(changed)]).astype(np.float32), np.tile(y, 1 + copies)
-
-
-PREDICT = {MAJORITY: _majority, LOGISTIC: _logistic, SVM: _svm, TREES: _trees, BOOSTING: _boosting}

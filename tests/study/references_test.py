@@ -1,80 +1,148 @@
-"""Reference rows: on the same examples as the replicates, and better than chance."""
+"""Reference rows: on the given labelled sets only, without test labels, for every kind and size."""
 
-from unittest import mock
+import re
+from typing import NamedTuple
 
 import chex
 import numpy as np
+from absl.testing import parameterized
 
-from overfit.data import splits
-from overfit.study import measure, references, stats
+from overfit.data import kinds, splits
+from overfit.study import references
 from tests import problems
-from tests.study import tiny
 
 TEST = problems.blobs(60, spread=0.6, seed=8)
 HOLDOUT = splits.Holdout(TEST.x, TEST.y)
 POOL = problems.blobs(72, spread=0.6)
+IMAGES = problems.pictures(72, side=12, channels=3)
 
 
-class Majority:
-    """Remembers what it was fitted on, and always answers the first class."""
-
-    def __init__(self, seen):
-        self.seen = seen
-
-    def fit(self, x, y):
-        self.record = [x, y]
-        self.seen.append(self.record)
-        return self
-
-    def predict(self, x):
-        self.record.append(x)
-        return np.zeros(len(x), np.int32)
+class Set(NamedTuple):
+    labelled: np.ndarray
+    tested: np.ndarray
+    seed: int
 
 
-class ReferencesTest(chex.TestCase):
+def sets(count, *, size=30, tested=60):
+    """Labelled sets of a pool of 72, each tested on its own part of 60."""
+    rng = np.random.default_rng(0)
+    return [Set(rng.permutation(72)[:size], rng.permutation(60)[:tested], 2**40 + n) for n in range(count)]
+
+
+class MeasureTest(chex.TestCase):
     def test_the_classics_beat_chance(self):
-        told = []
+        told, all_rows = [], sets(3)
         found = references.measure(
-            POOL, HOLDOUT, tiny.PROTOCOL, replicates=3, progress=lambda *amounts: told.append(amounts)
+            POOL, HOLDOUT, all_rows, folds=3, progress=lambda *amounts: told.append(amounts)
         )
         self.assertEqual(told, [(1, 1)] * 3)
-        self.assertContainsSubset(['logistic regression', 'RBF SVM', '1-NN'], found)
+        self.assertEqual(tuple(found), references.names(kinds.vector, (4,)))
         for name, wrong in found.items():
-            self.assertEqual((wrong.shape, wrong.dtype), ((3, 60), bool), name)
-            error = stats.interval(wrong)
-            self.assertEqual(error.n, 3)
-            self.assertLess(error.low, error.high)
-            self.assertBetween(error.mean, error.low, error.high)
-            self.assertLess(error.high, 50, name)  # chance: 67
-        again = references.measure(POOL, HOLDOUT, tiny.PROTOCOL, replicates=3)
-        self.assertEqual(list(again), list(found))
-        for name, wrong in found.items():
-            np.testing.assert_array_equal(again[name], wrong, name)
+            self.assertEqual((wrong.shape, wrong.dtype), ((3, 60), np.float32), name)
+            self.assertContainsSubset(set(np.unique(wrong)), {0.0, 1.0})
+            if name != references.MAJORITY:
+                self.assertLess(wrong.mean(), 0.4, name)  # chance: 0.67
+        again = references.measure(POOL, HOLDOUT, all_rows, folds=3)
+        chex.assert_trees_all_equal(again, found)
 
-    def test_no_replicates_no_rows(self):
-        self.assertEqual(references.measure(POOL, HOLDOUT, tiny.PROTOCOL, replicates=0), {})
+    def test_what_a_set_does_not_test_is_nan_and_the_rest_is_what_it_predicts(self):
+        partial = sets(2, tested=25)
+        found = references.measure(POOL, HOLDOUT, partial, folds=3)
+        for number, one in enumerate(partial):
+            predicted = references.predict(POOL, TEST.x, one.labelled, one.tested, folds=3, seed=one.seed)
+            for name, wrong in found.items():
+                np.testing.assert_array_equal(
+                    wrong[number, one.tested], predicted[name] != TEST.y[one.tested], name
+                )
+                self.assertEqual(np.isnan(wrong[number]).sum(), 35)
 
-    def test_they_are_fitted_on_the_labels_of_the_replicates(self):
-        seen = []
-        with mock.patch.object(references, 'models', lambda *_: {'majority': Majority(seen)}):
-            found = references.measure(POOL, HOLDOUT, tiny.PROTOCOL, replicates=2)
-        self.assertEqual(list(found), ['majority'])
-        np.testing.assert_array_equal(found['majority'], [TEST.y != 0] * 2)
-        self.assertLen(seen, 2)
-        for number in range(2):
-            rows = measure.replicate(POOL, 30, tiny.PROTOCOL, number).labelled
-            mean, scale = POOL.x[rows].mean(0), POOL.x[rows].std(0)
-            x, y, x_test = next(one for one in seen if np.array_equal(one[1], POOL.y[rows]))
-            np.testing.assert_allclose(x, (POOL.x[rows] - mean) / scale, atol=1e-5)
-            np.testing.assert_allclose(x_test, (TEST.x - mean) / scale, atol=1e-5)
+    def test_no_sets_no_rows(self):
+        self.assertEqual(references.measure(POOL, HOLDOUT, [], folds=3), {})
 
-    def test_one_nearest_neighbour_against_a_double_loop(self):
-        found = references.measure(POOL, HOLDOUT, tiny.PROTOCOL, replicates=2)
-        wrong = []
-        for number in range(2):
-            rows = measure.replicate(POOL, 30, tiny.PROTOCOL, number).labelled
-            scale = POOL.x[rows].std(0)
-            for x, y in zip(TEST.x, TEST.y, strict=True):
-                nearest = min(rows, key=lambda n, x=x, s=scale: (((POOL.x[n] - x) / s) ** 2).sum())
-                wrong.append(POOL.y[nearest] != y)
-        np.testing.assert_array_equal(found['1-NN'].ravel(), wrong)
+    @parameterized.named_parameters(('vectors', POOL), ('images', IMAGES))
+    def test_other_labels_than_those_of_the_set_do_not_matter(self, pool):
+        """Neither the rest of the pool nor, when a set tests the pool itself, the tested rows' labels."""
+        labelled, tested = np.split(np.random.default_rng(1).permutation(72), [30])
+        changed = pool.y.copy()
+        changed[tested] = (changed[tested] + 1) % 3
+        found = [
+            references.predict(one, pool.x, labelled, tested, folds=3, seed=1)
+            for one in (pool, pool._replace(y=changed))
+        ]
+        chex.assert_trees_all_equal(*found)
+        for name, classes in found[0].items():
+            self.assertEqual((classes.shape, classes.dtype), ((42,), np.int32), name)
+
+    def test_a_name_that_does_not_suit_is_refused(self):
+        for pool, name in ((POOL, references.GRADIENTS), (IMAGES, references.BOOSTING), (POOL, 'oracle')):
+            with self.assertRaisesRegex(
+                ValueError, f'no reference {re.escape(repr(name))} for these .*RBF SVM'
+            ):
+                references.predict(pool, pool.x, np.arange(30), np.arange(3), folds=3, seed=1, names=[name])
+
+
+class SmallTest(chex.TestCase):
+    @parameterized.product(
+        pool=[POOL, IMAGES],
+        y=[(0, 0, 1, 1, 2, 2), (0, 1, 2), (1, 1), (2, 2, 0, 0, 0), (0, 1, 1, 1, 1, 1, 2, 2, 2)],
+    )
+    def test_tiny_sets_train(self, pool, y):
+        """Two a class, one a class, one class alone, a class that is missing, a class that is rare."""
+        rows = np.concatenate([np.flatnonzero(pool.y == label)[:5] for label in range(3)])
+        left, labelled = {k: [r for r in rows if pool.y[r] == k] for k in range(3)}, []
+        for label in y:
+            labelled.append((left[label] or [None]).pop(0))
+        found = references.predict(pool, pool.x, np.array(labelled), np.arange(40), folds=5, seed=1)
+        for name, classes in found.items():
+            chex.assert_shape(classes, (40,))
+            self.assertContainsSubset(set(classes.tolist()), set(y), name)
+
+    def test_columns_without_information(self):
+        pool = POOL._replace(x=np.concatenate([POOL.x, np.full((72, 3), 5.0)], 1).astype(np.float32))
+        found = references.predict(pool, pool.x, np.arange(30), np.arange(72), folds=3, seed=1)
+        for name in set(found) - {references.MAJORITY}:
+            self.assertLess((found[name] != pool.y).mean(), 0.4, name)
+        for empty in (POOL._replace(x=np.zeros((72, 2), np.float32)), IMAGES._replace(x=0 * IMAGES.x)):
+            found = references.predict(empty, empty.x, np.arange(30), np.arange(72), folds=3, seed=1)
+            for name, classes in found.items():
+                self.assertLen(set(classes.tolist()), 1, name)
+
+
+class KindsTest(chex.TestCase):
+    def test_names_hang_on_kind_and_size(self):
+        plain = {references.MAJORITY, references.LOGISTIC, references.SVM, references.TREES}
+        gradients = {references.GRADIENTS, references.COPIES}
+        sound = kinds.Kind('sound')
+        for kind, shape, expected in (
+            (kinds.vector, (30,), plain | {references.BOOSTING}),
+            (kinds.image, (8, 8, 1), plain),
+            (kinds.image, (40, 11, 3), plain),
+            (kinds.image, (12, 12, 3), plain | gradients),
+            (sound, (8000,), plain),
+            (sound, (16, 16, 1), plain),
+        ):
+            self.assertEqual(set(references.names(kind, shape)), expected, (kind.name, shape))
+
+    def test_a_kind_of_ones_own_says_what_its_features_are(self):
+        """Raw numbers tell nothing here, their absolute value everything."""
+        x = np.random.default_rng(0).choice([-1.0, 1.0], (80, 1)).astype(np.float32)
+        y = (np.arange(80) % 2).astype(np.int32)
+        x *= 1 + y[:, None]
+        kind = kinds.Kind('folded', featurise=lambda x, inputs: np.abs(x))
+        pool = POOL._replace(x=x, y=y, classes=('0', '1'), kind=kind)
+        found = references.predict(pool, x, np.arange(40), np.arange(80), folds=3, seed=1)
+        for name in (references.LOGISTIC, references.SVM, references.TREES):
+            np.testing.assert_array_equal(found[name], y, name)
+
+
+class SecondsTest(chex.TestCase):
+    @parameterized.parameters((kinds.vector, (30,)), (kinds.image, (28, 28, 1)))
+    def test_grow_with_examples_and_their_size(self, kind, shape):
+        small = references.seconds(kind, shape, 100)
+        self.assertEqual(tuple(small), references.names(kind, shape))
+        more = references.seconds(kind, shape, 1000)
+        larger = references.seconds(kind, tuple(2 * side for side in shape), 100)
+        for name in set(small) - {references.MAJORITY}:
+            self.assertGreater(more[name], small[name], name)
+            self.assertGreaterEqual(larger[name], small[name], name)
+            self.assertBetween(small[name], 0, 5)
