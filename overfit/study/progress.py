@@ -39,10 +39,10 @@ def remaining(parts: Sequence[Part]) -> float:
 
     Work and compiling are told apart: a phase begins with compiling, so its first seconds say nothing about
     its pace. Pace is seconds of work a planned second; what the phases so far had, shrunk towards 1, is where
-    the next one starts. How slow the compiler is, only compiling tells: on a busy machine work took nine times
-    as long as planned, and with that pace for the compiler too four times the time left was told. Where a
-    phase compiles for longer than planned, nobody knows how many programs are still to come: as much again as
-    it is above the plan, less the share of work that is done.
+    the next one starts. How slow the compiler is, only compiling tells: on a busy machine work took nine
+    times as long as planned, and with that pace for the compiler too four times the time left was told.
+    Where a phase compiles for longer than planned, nobody knows how many programs are still to come: as much
+    again as it is above the plan, less the share of work that is done.
 
     Args:
         parts: all phases, in the order in which they run.
