@@ -6,10 +6,11 @@ import chex
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from overfit import base
 from overfit.objectives import losses
-from overfit.study import combine, search, spaces, techniques
+from overfit.study import baselines, combine, search, spaces, techniques
 from overfit.study.arms import Technique, arm_of
 from tests.study import tiny
 
@@ -21,87 +22,152 @@ JUDGED = (
     techniques.label_smoothing,
 )
 CHOSEN = (*JUDGED, techniques.refit, techniques.last_weights)
-TEXTBOOK = (techniques.dropout, techniques.label_smoothing, techniques.adamw)  # the last one is not tuned
 ARMS = tuple(arm_of(one, tiny.BASELINE) for one in [(), *((technique,) for technique in CHOSEN)])
+TOGETHER = baselines.together((techniques.dropout, techniques.label_smoothing), tiny.BASELINE)
 PROTOCOL = tiny.PROTOCOL._replace(trials=2, folds=2)
+PLACES = range(3)
 
 
 class CombineTest(chex.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.tuned = search.search(ARMS, tiny.POOL, tiny.LABELLED, PROTOCOL)
-        cls.told = []
+        cls.course, cls.told = tiny.course(protocol=PROTOCOL), []
+        by_arm = search.search(cls.course, (*ARMS, TOGETHER), PLACES)
+        cls.tuned = list(zip(*by_arm, strict=True))
         cls.found = cls.combine(combine.Effort(4, 2), cls.told)
 
     @classmethod
-    def combine(cls, effort, told, tuned=None, textbook=TEXTBOOK):
+    def combine(cls, effort, told, tuned=None, course=None):
         return combine.combine(
-            cls.tuned if tuned is None else tuned,
-            tiny.BASELINE,
-            textbook,
-            tiny.POOL,
-            tiny.LABELLED,
-            PROTOCOL,
-            effort,
-            tell=told.append,
+            course or cls.course, tuned or cls.tuned, tiny.BASELINE, effort, tell=told.append
         )
 
     def test_it_is_never_worse_on_validation_than_its_parts(self):
-        eligible = [t for t in self.tuned if t.arm.restore_best and not t.arm.refit]
-        self.assertLessEqual(self.found.score, min(t.score for t in eligible))
+        for place, one in enumerate(self.found):
+            self.assertEqual(one.place, place)
+            eligible = [t for t in self.tuned[place] if t.arm.restore_best and not t.arm.refit]
+            self.assertLen(eligible, len(JUDGED) + 2)
+            self.assertLessEqual(one.score, min(t.score for t in eligible))
+        wins = [one.score < min(t.score for t in of_set) for one, of_set in zip(self.found, self.tuned)]
+        self.assertTrue(any(wins), 'on some labelled set a combination is better than all of its parts')
 
     def test_one_technique_of_a_kind_and_none_that_validation_cannot_judge(self):
-        groups = [technique.group for technique in self.found.arm.techniques]
-        self.assertLen(set(groups), len(groups))
-        for technique in self.found.arm.techniques:
-            self.assertIn(technique, JUDGED)
+        for one in self.found:
+            groups = [technique.group for technique in one.arm.techniques]
+            self.assertLen(set(groups), len(groups))
+            for technique in one.arm.techniques:
+                self.assertIn(technique, JUDGED)
 
     def test_it_is_what_its_techniques_make(self):
-        arm = arm_of(self.found.arm.techniques, tiny.BASELINE)
-        self.assertEqual(self.found.arm, arm)
-        given = {name for name, value in self.found.hyper.numbers().items() if value}
-        self.assertContainsSubset({'learning_rate', 'steps'}, given)
-        self.assertContainsSubset(given - {'steps'}, set(arm.space))
-        again = search.evaluate([arm], [[self.found.hyper]], tiny.POOL, tiny.LABELLED, PROTOCOL)[0]
-        self.assertAlmostEqual(again.score, self.found.score, places=4)
+        for one in self.found:
+            arm = arm_of(one.arm.techniques, tiny.BASELINE)
+            self.assertIn(one.arm, (arm, TOGETHER))
+            given = {name for name, value in one.hyper.numbers().items() if value}
+            self.assertContainsSubset({'learning_rate', 'steps'}, given)
+            self.assertContainsSubset(given - {'steps'}, set(arm.space))
+            again = tiny.course(protocol=PROTOCOL)
+            [found] = search.judge(again, [search.Entry(arm, (one.hyper,), one.place)])
+            self.assertAlmostEqual(found.score, one.score, places=4)
+
+    def test_a_set_alone_comes_to_the_same_as_in_company(self):
+        """Another set's choice, or its company in a program, changes nothing."""
+        alone = tiny.course(tiny.SETS[1:2], protocol=PROTOCOL)
+        [tuned] = zip(*search.search(alone, (*ARMS, TOGETHER), [0]), strict=True)
+        [found] = self.combine(combine.Effort(4, 2), [], [tuned], alone)
+        self.assertEqual(found.arm, self.found[1].arm)
+        self.assertEqual(found.hyper, self.found[1].hyper)
+        np.testing.assert_allclose(found.fold_scores, self.found[1].fold_scores, atol=1e-5)
 
     def test_again_it_finds_the_same_and_says_the_same(self):
         told = []
         self.assertEqual(self.combine(combine.Effort(4, 2), told), self.found)
         self.assertEqual(told, self.told)
-        self.assertTrue(told)
+        self.assertNotEmpty(told)
 
     def test_where_nothing_beats_the_baseline_it_is_the_baseline(self):
-        plain, *singles = self.tuned
-        plain = plain._replace(fold_scores=(-1.0, -1.0))
-        found = self.combine(combine.Effort(2, 1), [], tuned=[plain, *singles])
-        self.assertEqual(found, plain)
-        told = []
-        self.assertEqual(self.combine(combine.Effort(2, 1), told, tuned=[plain]), plain)
-        self.assertLen(told, 1)
-        unjudged = [one for one in singles if one.arm.techniques[0] in CHOSEN[-2:]]
-        self.assertLen(unjudged, 2)
-        best = [one._replace(fold_scores=(-2.0, -2.0)) for one in unjudged]
-        self.assertEqual(self.combine(combine.Effort(2, 1), [], tuned=[plain, *best]), plain)
+        best = [(plain._replace(fold_scores=(-1.0, -1.0)), *others) for plain, *others in self.tuned]
+        plain = [of_set[0] for of_set in best]
+        self.assertEqual(self.combine(combine.Effort(2, 1), [], best), plain)
+        self.assertEqual(self.combine(combine.Effort(2, 1), [], [(one,) for one in plain]), plain)
+
+    def test_what_validation_cannot_judge_is_not_believed(self):
+        unjudged = []
+        for plain, *others in self.tuned:
+            tempting = [one for one in others if one.arm.techniques[0] in CHOSEN[-2:]]
+            self.assertLen(tempting, 2)
+            unjudged.append((plain, *[one._replace(fold_scores=(-2.0, -2.0)) for one in tempting]))
+        plain = [of_set[0] for of_set in unjudged]
+        self.assertEqual(self.combine(combine.Effort(2, 1), [], unjudged), plain)
 
     def test_what_does_not_go_together_is_not_combined(self):
         """Two layers more cannot be had by a stranger's model, however well both did alone."""
-        plain = self.tuned[0]
+        plain = self.tuned[0][0]
         good = [tuned(one, learning_rate=0.1, steps=40.0) for one in (OTHER_MODEL, techniques.deeper)]
         good = [one._replace(fold_scores=(score, score)) for one, score in zip(good, (-2, -1), strict=True)]
-        with mock.patch.object(search, 'evaluate', side_effect=AssertionError('it is tried')):
-            found = self.combine(
-                combine.Effort(3, 2), [], tuned=[plain, *good], textbook=[OTHER_MODEL, techniques.deeper]
-            )
+        with mock.patch.object(search, 'judge', side_effect=AssertionError('it is tried')):
+            [found] = self.combine(combine.Effort(3, 2), [], [(plain, *good)])
         self.assertEqual(found, good[0])
 
-    def test_without_a_textbook_it_starts_from_the_best_single_technique(self):
+    def test_without_tries_it_is_the_best_single_arm_of_each_set(self):
         told = []
-        found = self.combine(combine.Effort(0, 1), told, textbook=())
-        judged = [self.tuned[0], *self.tuned[1 : 1 + len(JUDGED)]]
-        self.assertEqual(found, min(judged, key=lambda one: one.score))
-        self.assertLen(told, 1)
+        wanted = [
+            min((of_set[0], *of_set[1 : 1 + len(JUDGED)], of_set[-1]), key=lambda one: one.score)
+            for of_set in self.tuned
+        ]
+        self.assertEqual(self.combine(combine.Effort(0, 1), told), wanted)
+        self.assertEmpty(told)
+
+    def test_the_best_technique_is_tried_first_at_the_rate_of_the_best(self):
+        """The first attempt, and that what is behind on the first fold has one fold."""
+        seen = []
+        judge = search.judge
+
+        def watched(course, entries):
+            seen.append(entries)
+            return judge(course, entries)
+
+        with mock.patch.object(search, 'judge', watched):
+            self.combine(combine.Effort(1, 2), [])
+        [entries] = seen
+        for entry in entries:
+            singles = [t for t in self.tuned[entry.place] if len(t.arm.techniques) == 1]
+            judged = [t for t in singles if t.arm.techniques[0] in JUDGED]
+            rest = [t for t in judged if not entry.beat.arm.excludes(t.arm.techniques[0])]
+            first = min(rest, key=lambda t: t.score).arm.techniques[0]
+            if first in entry.arm.techniques:  # else the doubtful part of the best is left out first
+                self.assertEqual(entry.arm.techniques, (*entry.beat.arm.techniques, first))
+            else:
+                self.assertLess(len(entry.arm.techniques), len(entry.beat.arm.techniques))
+            self.assertLen(entry.settings, 2)
+
+
+class MovesTest(chex.TestCase):
+    def scored(self, technique, score):
+        one = tuned(technique, learning_rate=0.1, steps=40.0)
+        return one._replace(fold_scores=(score, score))
+
+    def test_what_did_not_help_alone_leaves_first_then_the_rest_joins(self):
+        plain = tuned(techniques.refit, learning_rate=0.1)._replace(fold_scores=(0.5, 0.5))
+        good, bad, worse = (
+            self.scored(one, score)
+            for one, score in (
+                (techniques.l2, 0.4),
+                (techniques.dropout, 0.6),
+                (techniques.label_smoothing, 0.7),
+            )
+        )
+        best = tuned(techniques.l2)._replace(
+            arm=arm_of((techniques.l2, techniques.dropout, techniques.label_smoothing), tiny.BASELINE)
+        )
+        found = combine.moves([good, bad, worse], plain, best, combine.Effort(4, 2))
+        told = [(move.technique.label, move.add) for move in found]
+        self.assertEqual(told[:2], [('label smoothing', False), ('dropout', False)])
+        self.assertEqual({add for _, add in told[2:]}, {True})
+        few = combine.moves([good, bad, worse], plain, best, combine.Effort(2, 2))
+        self.assertEqual([move.technique.label for move in few if not move.add], ['label smoothing'])
+        alone = combine.moves([bad], plain, bad, combine.Effort(4, 2))
+        self.assertEqual([move.add for move in alone], [True])
 
 
 OWN = Technique('rings', space={'ring': spaces.Range(0.1, 1.0, 'log')})
@@ -110,7 +176,7 @@ ADAMW = techniques.adamw
 
 def tuned(technique, **numbers):
     arm = arm_of((technique,), tiny.BASELINE)
-    return search.Tuned(arm, base.Hyper.of(**numbers), (0.1, 0.1), 0.1, 20, 2, 100, 0)
+    return search.Tuned(arm, 0, base.Hyper.of(**numbers), (), (0.1, 0.1), 0.1, 20, 2, 100, 0)
 
 
 class Foreign(nn.Module):
@@ -211,14 +277,3 @@ class SettingsTest(chex.TestCase):
             candidate = candidate._replace(hyper=base.Hyper.of(steps=40.0, dropout=0.25))
             for one in combine.settings_with(incumbent, candidate, 0, 3):
                 self.assertIsNone(one.learning_rate)
-
-    def test_the_textbook_begins_in_the_middle_of_its_ranges(self):
-        chosen = (techniques.dropout, techniques.cosine, techniques.weight_decay)
-        middle, *others = combine.textbook_settings(chosen, tiny.BASELINE, PROTOCOL, 3)
-        self.assertLen(others, 2)
-        self.assertAlmostEqual(middle.dropout, 0.3)
-        self.assertAlmostEqual(middle.learning_rate, 10**-2.5)
-        for one in (middle, *others):
-            self.assertEqual((one.cosine, one.l2), (1.0, 0.0))
-            self.assertBetween(one.dropout, 0.1, 0.5)
-            self.assertIsNone(one.l1)

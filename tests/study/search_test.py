@@ -1,49 +1,49 @@
-"""The search: equal budgets, its choice recomputed setting by setting, and no way to a test set."""
-
-import ast
-import inspect
-import typing
-from collections.abc import Callable
+"""The search: equal budgets, anew on every labelled set, its choice recomputed setting by setting."""
 
 import chex
 import numpy as np
 
 from overfit import base
 from overfit.data import splits
-from overfit.study import (
-    arms,
-    baselines,
-    combine,
-    decide,
-    measure,
-    plan,
-    protocol,
-    race,
-    requests,
-    search,
-    spaces,
-    techniques,
-)
+from overfit.study import combine, protocol, search, spaces, techniques
 from overfit.study.arms import arm_of
 from overfit.train.engine import population, program
 from tests.study import tiny
+
+PLACES = range(3)
+
+
+def close(one, other, test):
+    """That two tuned arms are the same but for the order of sums."""
+    for field in ('hyper', 'trials', 'member_steps', 'diverged', 'best_step'):
+        test.assertEqual(getattr(one, field), getattr(other, field), field)
+    np.testing.assert_allclose(one.fold_scores, other.fold_scores, atol=1e-5)
+    np.testing.assert_allclose(one.error, other.error, atol=1e-6)
 
 
 class SearchTest(chex.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.found = search.search(tiny.ARMS, tiny.POOL, tiny.LABELLED, tiny.PROTOCOL)
+        cls.course, cls.told = tiny.course(), []
+        cls.found = search.search(
+            cls.course, tiny.ARMS, PLACES, tell=lambda arm, tuned: cls.told.append((arm, tuned))
+        )
 
-    def test_every_arm_has_the_same_budget(self):
-        self.assertEqual([t.arm for t in self.found], list(tiny.ARMS))
-        self.assertEqual({t.trials for t in self.found}, {tiny.PROTOCOL.trials})
-        members = 3 * 2 + 2 * 1  # of 3 settings on 2 folds, the better 2 go on to the third
-        self.assertEqual({t.member_steps for t in self.found}, {members * tiny.PROTOCOL.steps})
-        self.assertEqual({t.diverged for t in self.found}, {0})
+    def flat(self):
+        return [one for of_arm in self.found for one in of_arm]
+
+    def test_every_arm_has_the_same_budget_on_every_set(self):
+        self.assertEqual([[one.arm for one in of_arm] for of_arm in self.found], [[a] * 3 for a in tiny.ARMS])
+        self.assertEqual([[one.place for one in of_arm] for of_arm in self.found], [[0, 1, 2]] * 5)
+        self.assertEqual({one.trials for one in self.flat()}, {tiny.PROTOCOL.trials})
+        nets = 3 * 1 + 2 * 2  # 3 settings on one fold, the better 2 on two more
+        self.assertEqual({one.member_steps for one in self.flat()}, {nets * tiny.PROTOCOL.steps})
+        self.assertEqual({one.diverged for one in self.flat()}, {0})
+        self.assertEqual({len(one.fold_scores) for one in self.flat()}, {3})
 
     def test_settings_come_from_the_arms_own_space(self):
-        for one in self.found:
+        for one in self.flat():
             given = one.hyper.numbers()
             self.assertEqual(set(given), {'steps', *one.arm.space})
             self.assertEqual(given['steps'], tiny.PROTOCOL.steps)
@@ -53,72 +53,106 @@ class SearchTest(chex.TestCase):
                 else:
                     self.assertEqual(given[field], wanted)
 
+    def test_every_set_tries_its_own_and_all_arms_the_same_on_one_set(self):
+        def rates(arm, place):
+            return tuple(one.learning_rate for one in search.settings(arm, self.course, place))
+
+        for place in PLACES:
+            self.assertLen({rates(arm, place) for arm in tiny.ARMS}, 1)
+        self.assertLen({rates(tiny.ARMS[0], place) for place in PLACES}, 3)
+        again = tiny.course([one.again(0) for one in tiny.SETS])
+        self.assertNotEqual(
+            search.settings(tiny.ARMS[0], again, 0), search.settings(tiny.ARMS[0], self.course, 0)
+        )
+        longer = search.settings(tiny.ARMS[1], self.course, 0, 2.5)
+        self.assertEqual({one.steps for one in longer}, {100.0})
+
     def test_the_choice_is_the_winner_of_the_race(self):
-        fifths = splits.folds(tiny.POOL.y[tiny.LABELLED], 5, seed=tiny.PROTOCOL.seed)
-        folds = fifths[: tiny.PROTOCOL.folds]  # of validation=0.2
-        for one in (self.found[0], self.found[2]):
-            drawn = spaces.trials(one.arm.space, tiny.PROTOCOL.trials, seed=tiny.PROTOCOL.seed)
-            trained = []
-            for values in drawn:
-                members = [
-                    population.Member(
-                        one.arm.recipe,
-                        base.Hyper.of(steps=tiny.PROTOCOL.steps, **values),
-                        protocol.seed_of(tiny.PROTOCOL.seed, 'search', number),
-                        tiny.LABELLED[train],
-                        tiny.LABELLED[held],
-                        one.arm.restore_best,
-                    )
-                    for number, (train, held) in enumerate(folds)
-                ]
-                trained.append(tiny.train(members))
+        for number, place in ((0, 0), (0, 2), (2, 1)):
+            one, drawn_from = self.found[number][place], tiny.SETS[place]
+            labelled, seed = drawn_from.labelled, protocol.seed_of
+            folds = splits.folds(tiny.POOL.y[labelled], 5, seed=seed(drawn_from.seed, 'folds'))
+            tried = spaces.trials(one.arm.space, 3, seed=seed(drawn_from.seed, 'settings'))
+            members = [
+                population.Member(
+                    one.arm.recipe,
+                    base.Hyper.of(steps=40.0, **values),
+                    seed(drawn_from.seed, 'net', net),
+                    labelled[train],
+                    labelled[held],
+                    one.arm.restore_best,
+                )
+                for values in tried
+                for net, (train, held) in enumerate(folds[:3])
+            ]
+            trained = tiny.train(members)
+            trained = [trained[3 * setting : 3 * setting + 3] for setting in range(3)]
             scores = np.array([[program.score(t.error, t.loss) for t in group] for group in trained])
-            going_on = np.argsort(scores[:, :2].mean(1))[:2]
+            going_on = np.argsort(scores[:, 0])[:2]
             best = going_on[scores[going_on].mean(1).argmin()]
             np.testing.assert_allclose(one.fold_scores, scores[best], atol=1e-5)
             np.testing.assert_allclose(one.score, scores[best].mean(), atol=1e-5)
             np.testing.assert_allclose(one.error, np.mean([t.error for t in trained[best]]), atol=1e-6)
-            self.assertAlmostEqual(one.hyper.learning_rate, drawn[best]['learning_rate'])
+            self.assertAlmostEqual(one.hyper.learning_rate, tried[best]['learning_rate'])
             together = np.mean([t.curve[:, 4] + 1e-3 * t.curve[:, 3] for t in trained[best]], axis=0)
             self.assertEqual(one.best_step, trained[best][0].curve[together.argmin(), 0])
 
+    def test_the_nets_of_the_chosen_setting_have_predicted_and_lost_their_weights(self):
+        for one in self.flat():
+            self.assertEqual([run.net for run in one.runs], [0, 1, 2])
+            self.assertEqual({(run.hyper, run.place, run.stop_at) for run in one.runs}, {
+                (one.hyper, one.place, None)
+            })  # fmt: skip
+            self.assertEqual(self.course.probabilities(one.runs).shape, (3, 80, 3))
+            self.assertEqual({net.variables for net in self.course.results(one.runs)}, {None})
+
     def test_an_arm_behind_on_the_first_folds_goes_no_further(self):
-        arm, good = tiny.ARMS[0], base.Hyper(learning_rate=0.1, steps=20.0)
-        arguments = ([arm], [[good]], tiny.POOL, tiny.LABELLED, tiny.PROTOCOL)
-        plain = search.evaluate(*arguments)[0]
+        arm, good = tiny.ARMS[0], base.Hyper.of(learning_rate=0.1, steps=20.0)
+        [plain] = search.judge(self.course, [search.Entry(arm, (good,), 1)])
         self.assertLen(plain.fold_scores, 3)
-        settings = [[good, good._replace(learning_rate=0.09)]]
-        for rival, folds in ((0.0, 2), (9.0, 3)):
+        settings = (good, good._replace(learning_rate=0.09))
+        for rival, folds in ((0.0, 1), (9.0, 3)):
             beat = plain._replace(fold_scores=(rival, rival, rival))
-            found = search.evaluate(arguments[0], settings, *arguments[2:], beat=beat)[0]
+            [found] = search.judge(self.course, [search.Entry(arm, settings, 1, beat)])
             self.assertLen(found.fold_scores, folds)
+            self.assertLen(found.runs, folds)
             self.assertEqual(combine.beats(found, beat), folds == 3)
             np.testing.assert_allclose(found.score, np.mean(found.fold_scores))
 
     def test_arms_are_told_of_in_order(self):
-        told = []
-        search.search(tiny.ARMS, tiny.POOL, tiny.LABELLED, tiny.PROTOCOL, tell=told.append)
-        self.assertEqual(told, self.found)
+        self.assertEqual(self.told, list(zip(tiny.ARMS, self.found, strict=True)))
 
     def test_again_it_finds_the_same(self):
-        again = search.search(tiny.ARMS, tiny.POOL, tiny.LABELLED, tiny.PROTOCOL)
-        self.assertEqual(again, self.found)
+        self.assertEqual(search.search(tiny.course(), tiny.ARMS, PLACES), self.found)
+
+    def test_alone_an_arm_and_a_set_are_judged_as_in_company(self):
+        arm = tiny.ARMS[2]
+        alone = tiny.course([tiny.SETS[1]])
+        [[one]] = search.search(alone, [arm], [0])
+        wanted = self.found[2][1]
+        close(one, wanted, self)
+        np.testing.assert_allclose(
+            alone.probabilities(one.runs), self.course.probabilities(wanted.runs), atol=1e-3
+        )
 
     def test_a_setting_that_diverged_is_told_of_and_not_chosen(self):
-        arm, good = tiny.ARMS[0], base.Hyper(learning_rate=0.1, steps=20.0)
-        settings = [good._replace(learning_rate=np.inf), good]
-        found = search.evaluate([arm], [settings], tiny.POOL, tiny.LABELLED, tiny.PROTOCOL)[0]
-        self.assertEqual((found.hyper, found.diverged, found.trials), (good, 2, 2))  # out after two folds
+        arm, good = tiny.ARMS[0], base.Hyper.of(learning_rate=0.1, steps=20.0)
+        settings = (good._replace(learning_rate=np.inf), good)
+        [found] = search.judge(tiny.course(), [search.Entry(arm, settings, 0)])
+        self.assertEqual((found.hyper, found.diverged, found.trials), (good, 1, 2))  # out after one fold
+
+    def test_an_arm_whose_every_setting_diverges_is_judged_all_the_same(self):
+        arm, good = tiny.ARMS[0], base.Hyper.of(learning_rate=0.1, steps=20.0)
+        settings = tuple(good._replace(learning_rate=np.float32(rate)) for rate in (np.inf, 3e38))
+        [found] = search.judge(tiny.course(), [search.Entry(arm, settings, 0)])
+        self.assertGreaterEqual(found.diverged, 2)
+        self.assertGreater(found.score, 1e8)
 
     def test_seeds_are_the_same_in_every_process(self):
-        self.assertEqual(protocol.seed_of(0, 'measure', 3), 3085344617)
-        drawn = {
-            protocol.seed_of(seed, word, n)
-            for seed in (0, 1)
-            for word in ('search', 'measure')
-            for n in range(9)
-        }
-        self.assertLen(drawn, 36)
+        self.assertEqual(protocol.seed_of(0, 'set', 3), 2407521904)
+        words = ('set', 'again', 'folds', 'settings', 'net', 'whole')
+        drawn = {protocol.seed_of(seed, word, n) for seed in (0, 1) for word in words for n in range(9)}
+        self.assertLen(drawn, 2 * len(words) * 9)
 
 
 class EqualArmsTest(chex.TestCase):
@@ -132,10 +166,11 @@ class EqualArmsTest(chex.TestCase):
     OTHERS = (techniques.dropout, techniques.last_weights)
     ARMS = tuple(arm_of(one, tiny.BASELINE) for one in ((), *((t,) for t in (*OTHERS, *EQUAL))))
 
-    def search(self, chosen, **changes):
-        found = search.search(chosen, tiny.POOL, tiny.LABELLED, self.PROTOCOL._replace(**changes))
-        self.assertEqual([one.arm for one in found], list(chosen))
-        return {one.arm.label: one._replace(arm=None) for one in found}
+    def search(self, chosen):
+        course = tiny.course(protocol=self.PROTOCOL)
+        found = search.search(course, chosen, PLACES)
+        self.assertEqual([one[0].arm for one in found], list(chosen))
+        return {of_arm[0].arm.label: [one._replace(arm=None) for one in of_arm] for of_arm in found}
 
     def equal_and_others(self, found):
         labels = {'tuned baseline', *(technique.label for technique in self.EQUAL)}
@@ -144,125 +179,15 @@ class EqualArmsTest(chex.TestCase):
         self.assertEqual((len(equal), len(others)), (4, 2))
         return equal, others
 
-    def test_they_get_the_same_setting_scores_and_steps(self):
-        for seed in range(15):
-            equal, others = self.equal_and_others(self.search(self.ARMS, seed=seed))
-            for one in equal[1:]:
-                self.assertEqual(one, equal[0], seed)
-            self.assertNotIn(equal[0], others)
-
-    def test_the_order_of_arms_changes_nothing(self):
+    def test_they_get_the_same_setting_scores_and_nets_in_any_order(self):
         wanted = self.search(self.ARMS)
         rng = np.random.default_rng(0)
-        for _ in range(4):
-            found = self.search([self.ARMS[n] for n in rng.permutation(len(self.ARMS))])
-            for label, one in wanted.items():
-                self.assertEqual(found[label].hyper, one.hyper, label)
-                self.assertEqual(found[label].member_steps, one.member_steps, label)
-                self.assertEqual(found[label].best_step, one.best_step, label)
-                np.testing.assert_allclose(found[label].fold_scores, one.fold_scores, atol=1e-5)
-            equal, _ = self.equal_and_others(found)
-            self.assertEqual(equal[1:], equal[:-1])
-
-    def test_alone_an_arm_is_judged_as_in_company(self):
-        wanted = self.search(self.ARMS)
-        for arm in (self.ARMS[0], self.ARMS[1], self.ARMS[-1]):
-            [one] = self.search([arm]).values()
-            self.assertEqual(one.hyper, wanted[arm.label].hyper)
-            self.assertEqual(one.member_steps, wanted[arm.label].member_steps)
-            np.testing.assert_allclose(one.fold_scores, wanted[arm.label].fold_scores, atol=1e-5)
-
-
-class OutOfReachTest(chex.TestCase):
-    """Test labels and what was measured on them: not passed to any function that decides, by their type."""
-
-    def test_a_test_set_is_refused(self):
-        test = splits.Holdout(tiny.POOL.x, tiny.POOL.y)
-        with self.assertRaisesRegex(TypeError, 'never a test set; got Holdout'):
-            search.search(tiny.ARMS, test, tiny.LABELLED, tiny.PROTOCOL)
-        whole = splits.Splits(tiny.POOL, test, 'tiny', '', (), '')
-        with self.assertRaisesRegex(TypeError, 'never a test set; got Splits'):
-            search.evaluate(tiny.ARMS, [[base.Hyper()]], whole, tiny.LABELLED, tiny.PROTOCOL)
-
-    # A request is checked against all of the data, and its study keeps it for measuring: what decides
-    # receives `study.design`, which is checked here.
-    SEES_ALL = {'requests': {'Study', 'prepare', 'describe'}}
-    MODULES = (
-        arms,
-        baselines,
-        combine,
-        decide,
-        plan,
-        population,
-        program,
-        protocol,
-        race,
-        requests,
-        search,
-        spaces,
-        techniques,
-    )
-    HIDDEN = (splits.Holdout, splits.Splits, measure.Measured)
-
-    def test_nothing_that_decides_takes_one(self):
-        for module in self.MODULES:
-            excepted = self.SEES_ALL.get(module.__name__.rsplit('.', 1)[1], ())
-            for name, value in vars(module).items():
-                if getattr(value, '__module__', '') != module.__name__ or name in excepted:
-                    continue
-                types = [found for one in self.functions(value) for found in self.hints(one).values()]
-                self.assertEqual(set(self.inside(types)) & set(self.HIDDEN), set(), f'{module}.{name}')
-                if inspect.isfunction(value) and 'pool' in inspect.signature(value).parameters:
-                    if not name.startswith('_'):
-                        self.assertIs(self.hints(value)['pool'], base.Examples, name)
-            nodes = list(ast.walk(ast.parse(inspect.getsource(module))))
-            names = {getattr(node, 'attr', None) or getattr(node, 'id', None) for node in nodes}
-            imported = {
-                alias.name for n in nodes for alias in getattr(n, 'names', ()) if hasattr(alias, 'asname')
-            }
-            self.assertEqual(names & {'reveal', 'Holdout', 'Measured'}, set(), module.__name__)
-            self.assertNotIn('measure', imported, module.__name__)
-
-    def test_what_sees_all_is_named_with_a_reason(self):
-        self.assertContainsSubset(self.SEES_ALL['requests'], set(vars(requests)))
-        seen = set(self.inside([requests.Study]))
-        self.assertContainsSubset({splits.Holdout, splits.Splits}, seen)
-        self.assertNotIn(measure.Measured, seen)
-
-    def test_the_walk_finds_what_is_deep_inside(self):
-        nested = [Callable[[tuple[measure.Measured, ...]], None]]
-        self.assertIn(measure.Measured, set(self.inside(nested)))
-        self.assertIn(splits.Holdout, set(self.inside([list[requests.Study]])))
-        self.assertIn(base.Hyper, set(self.inside([decide.Decided | None])))
-
-    @staticmethod
-    def functions(value):
-        """A function; or a class, and the functions in it."""
-        if inspect.isfunction(value):
-            return [value]
-        if not isinstance(value, type):
-            return []
-        members = [
-            getattr(one, 'fget', None) or getattr(one, '__func__', one) for one in vars(value).values()
-        ]
-        return [value, *(one for one in members if inspect.isfunction(one) and one.__annotations__)]
-
-    @staticmethod
-    def hints(value):
-        return typing.get_type_hints(value)
-
-    def inside(self, types, seen=None):
-        """All classes that types are made of, through containers, unions, functions and fields."""
-        seen = set() if seen is None else seen
-        for one in types:
-            if isinstance(one, list):
-                yield from self.inside(one, seen)
-                continue
-            if isinstance(one, type) and typing.get_origin(one) is None:
-                if one in seen:
-                    continue
-                seen.add(one)
-                yield one
-            yield from self.inside(typing.get_args(one), seen)
-            if getattr(one, '__module__', '').startswith('overfit') and hasattr(one, '_fields'):
-                yield from self.inside(typing.get_type_hints(one).values(), seen)
+        for order in (range(len(self.ARMS)), rng.permutation(len(self.ARMS))):
+            found = self.search([self.ARMS[n] for n in order])
+            equal, others = self.equal_and_others(found)
+            for one in equal[1:]:
+                self.assertEqual(one, equal[0])
+            for place in PLACES:
+                self.assertNotIn(equal[0][place], [other[place] for other in others])
+                for label, of_arm in wanted.items():
+                    close(found[label][place], of_arm[place], self)
