@@ -243,7 +243,8 @@ def run(study, workdir: pathlib.Path) -> None:
         'machine': provenance.machine(),
     }
     partial = workdir / 'partial.json'  # stays where the run ends early
-    with contextlib.closing(Progress(study.design.plan.seconds)) as progress:
+    plan = study.design.plan
+    with contextlib.closing(Progress(plan.seconds, compiling=plan.compiling)) as progress:
         found = study_lib.run(
             study, progress, about=about, keep=lambda results: page.write_json(results, partial)
         )

@@ -166,7 +166,8 @@ def squeeze(
     )
     request = request._replace(baseline=_baseline(baseline, splits.train.kind))
     study = requests.prepare(splits, request)
-    with contextlib.closing(Progress(study.design.plan.seconds, quiet=not progress)) as shown:
+    plan = study.design.plan
+    with contextlib.closing(Progress(plan.seconds, compiling=plan.compiling, quiet=not progress)) as shown:
         found = study_lib.run(study, shown)
     return Result(
         found.results, found.model, found.material, found.tables, found.probabilities, splits.test.reveal()

@@ -49,8 +49,8 @@ def estimate(arms: Sequence[Arm], textbook: Arm, pool: base.Examples) -> Costs:
     """
     structures = {population.structure(arm.recipe) for arm in arms}
     return Costs(
-        tuple(_seconds_a_step(arm.recipe, pool) for arm in arms),
-        _seconds_a_step(textbook.recipe, pool),
+        tuple(seconds_a_step(arm.recipe, pool) for arm in arms),
+        seconds_a_step(textbook.recipe, pool),
         sum(_compiling(recipe, pool) for recipe in structures),
         _compiling(textbook.recipe, pool),
         len(structures),
@@ -89,7 +89,8 @@ def _megabytes(recipes, pool):
     return float(RUNTIME_MEGABYTES + (weights + pool.x.nbytes * len(jax.local_devices())) / 2**20)
 
 
-def _seconds_a_step(recipe, pool):
+def seconds_a_step(recipe: base.Recipe, pool: base.Examples) -> float:
+    """Estimated seconds of a training step of one net, all devices at work."""
     devices = len(jax.local_devices())
     flops = 3 * recipe.batch_size * layout.forward_flops(recipe.model, layout.example_of(recipe, pool))
     augmenting = AUGMENT_PER_VALUE * np.prod(pool.x.shape[1:]) * recipe.batch_size * len(recipe.augment)

@@ -11,6 +11,7 @@ import numpy as np
 
 from overfit import base
 from overfit.data import splits
+from overfit.study import costs
 from overfit.study.arms import Arm
 from overfit.study.labelled_sets import LabelledSet
 from overfit.study.protocol import Protocol, fold_count, seed_of
@@ -47,7 +48,8 @@ class Course:
         sets: labelled sets; a `Run` counts them.
         protocol: how they are cut, and how often nets are evaluated.
         inputs: `[N, ...]` inputs of the test set, for predictions; its labels are not here.
-        progress: see `population.train`.
+        progress: called with training steps done, nets finished, and the seconds that the plan allows for
+            them.
 
     Raises:
         TypeError: the pool is no `base.Examples`.
@@ -60,7 +62,7 @@ class Course:
         protocol: Protocol,
         inputs: np.ndarray,
         *,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Callable[[int, int, float], None] | None = None,
     ):
         if not isinstance(pool, base.Examples):
             raise TypeError(f'the search takes base.Examples, never a test set; got {type(pool).__name__}')
@@ -89,15 +91,25 @@ class Course:
 
     def train(self, runs: Iterable[Run]) -> None:
         """Trains the nets that were not trained before; their weights stay until `predict` or `forget`."""
-        wanted = list(dict.fromkeys(run for run in runs if run not in self._trained))
-        trained = population.train(
-            [self._member(run) for run in wanted],
-            self.pool,
-            eval_every=self.protocol.eval_every,
-            capacity=self.protocol.capacity,
-            progress=self.progress,
-        )
-        self._trained |= zip(wanted, trained, strict=True)
+        groups: dict[base.Recipe, list[Run]] = {}
+        for run in dict.fromkeys(run for run in runs if run not in self._trained):
+            groups.setdefault(population.structure(run.recipe), []).append(run)
+        for recipe, wanted in groups.items():
+            trained = population.train(
+                [self._member(run) for run in wanted],
+                self.pool,
+                eval_every=self.protocol.eval_every,
+                capacity=self.protocol.capacity,
+                progress=self._weighed(recipe),
+            )
+            self._trained |= zip(wanted, trained, strict=True)
+
+    def _weighed(self, recipe):
+        """Tells `progress` what the plan allows for the steps too: some take ten times as long."""
+        if self.progress is None:
+            return None
+        tell, seconds = self.progress, costs.seconds_a_step(recipe, self.pool)
+        return lambda steps, finished: tell(steps, finished, steps * seconds)
 
     def results(self, runs: Iterable[Run]) -> list[population.Trained]:
         """What became of nets that were trained."""
@@ -121,8 +133,10 @@ class Course:
         groups: dict[Any, list[Run]] = {}
         for run in dict.fromkeys(runs):
             if run not in self._predicted and len(self.sets[run.place].tested):
-                groups.setdefault(predict.predicting(run.recipe), []).append(run)
-        for recipe, group in groups.items():
+                # Losses keep states of different forms, which cannot lie side by side.
+                alike = (predict.predicting(run.recipe), run.recipe.loss)
+                groups.setdefault(alike, []).append(run)
+        for (recipe, _), group in groups.items():
             # A few nets at a time: the probabilities of all nets and test examples may not fit.
             for begin in range(0, len(group), 64):
                 some = group[begin : begin + 64]

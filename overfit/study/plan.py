@@ -10,6 +10,7 @@ from overfit import base
 from overfit.study import costs as costs_lib
 from overfit.study import race, references
 from overfit.study.arms import Arm
+from overfit.study.levels import LEVELS, STANDARD, Level
 from overfit.study.protocol import Protocol
 from overfit.train.engine import population
 
@@ -21,47 +22,6 @@ SHARE_OF_REFERENCES = 0.2  # of the rest of the study: references take no longer
 LEAST_REFERENCES = 30.0  # seconds that they may take in any case
 
 
-class Level(NamedTuple):
-    """One rung of effort.
-
-    Attributes:
-        trials: settings an arm on a labelled set.
-        folds: at most so many of the folds that `validation` makes.
-        sets: labelled sets.
-        epochs: passes over the labelled examples.
-        tries: techniques tried in the combination.
-        try_trials: settings a try.
-        nets: in the final average.
-        controls: how often the baseline is tuned again.
-    """
-
-    trials: int
-    folds: int
-    sets: int
-    epochs: int
-    tries: int
-    try_trials: int
-    nets: int
-    controls: int
-
-
-# Ten labelled sets of four settings on two or three folds each: measured on digits@200 with seven arms, a
-# difference then has a standard error of 0.23 points. As many nets spent on eight settings and five folds of
-# three labelled sets have 0.30, on eight settings and one fold of ten labelled sets 0.41; more than four
-# settings lower no arm's error by as much as 0.1 points.
-LEVELS = (
-    Level(2, 1, 5, 25, 0, 1, 1, 1),
-    Level(3, 2, 5, 40, 1, 1, 2, 1),
-    Level(3, 2, 5, 60, 1, 2, 2, 2),
-    Level(4, 2, 5, 70, 1, 2, 2, 3),
-    Level(4, 2, 10, 80, 2, 2, 3, 3),
-    Level(4, 3, 10, 100, 3, 2, 4, 3),
-    Level(4, 3, 15, 125, 4, 2, 5, 3),
-    Level(6, 3, 15, 150, 5, 3, 5, 3),
-    Level(6, 3, 20, 200, 6, 3, 8, 3),
-    Level(8, 5, 20, 300, 8, 4, 10, 3),
-)
-STANDARD = LEVELS[4]
 STANDARD_MINUTES = 7.0
 LEAST_STEPS, MOST_STEPS = 300, 6000
 
@@ -76,6 +36,7 @@ class Plan(NamedTuple):
         fewer: those of them at which the best arms are tuned too, where none is larger than the arms' own.
         member_steps: planned training steps of each phase.
         seconds: estimated seconds of each phase, in the order in which they run, compile time included.
+        compiling: those of them that are spent on compiling, by phase.
         nets: in all.
         programs: compiled programs of training.
         megabytes: estimated peak memory.
@@ -92,6 +53,7 @@ class Plan(NamedTuple):
     fewer: tuple[int, ...]
     member_steps: dict[str, int]
     seconds: dict[str, float]
+    compiling: dict[str, float]
     nets: int
     programs: int
     megabytes: float
@@ -193,9 +155,10 @@ def _at(level, task, costs):
     protocol = _protocol(level, task, sizes)
     work = _work(level, protocol, task, costs, sizes, fewer)
     seconds = {phase: w.seconds for phase, w in work.items()}
-    seconds['tuning'] += costs.compiling
     # Labelled sets seldom agree on what to try: each try needs about three programs.
-    seconds['combining'] += 3 * level.tries * costs.compiling_textbook
+    compiling = {'tuning': costs.compiling, 'combining': 3 * level.tries * costs.compiling_textbook}
+    for phase, more in compiling.items():
+        seconds[phase] += more
     affordable, count = _references(task, level.sets, sum(seconds.values()))
     estimates = references.seconds(task.pool.kind, task.pool.x.shape[1:], task.train_size)
     seconds['references'] = COMPILE_REST + count * sum(estimates[name] for name in affordable)
@@ -206,6 +169,7 @@ def _at(level, task, costs):
         fewer,
         {phase: round(w.lengths * protocol.steps) for phase, w in work.items()},
         seconds,
+        compiling,
         round(sum(w.nets for w in work.values())),
         costs.programs,
         costs.megabytes,

@@ -235,7 +235,8 @@ def with_best(
         hyper=combined.final.hyper.numbers(),
     )
     nets, size = len(model.nets), len(design.sets[design.places.final].labelled)
-    best = Best(None, error.mean, nets, None, error.low, error.high, size)
+    alone = stats.interval(tables.squeezed, tables.columns, one_model=True)
+    best = Best(None, error.mean, nets, None, alone.low, alone.high, size)
     if len(design.sets[design.places.final].tested):
         wrong = holdout.wrong(combined.outcomes[design.places.final].classes[0])
         found = stats.wilson(int(wrong.sum()), len(wrong))

@@ -19,8 +19,6 @@ from scipy import special
 from overfit.study.variances import crossed, luck, spread
 
 SIGNIFICANCE = 0.05
-
-
 VERDICTS = ('helps', 'hurts', 'no difference that matters', 'undecided')
 DECIDED = VERDICTS[:2]
 
