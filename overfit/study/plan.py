@@ -217,10 +217,11 @@ def detectable(labelled_sets: int, tests: int, comparisons: int) -> float:
 
 def _sizes(task):
     """Labelled examples at which the baseline's curve is measured: a quarter to four times `train_size`."""
-    least = 2 * len(task.pool.classes) / task.validation  # every class in every fold
+    share = np.bincount(task.pool.y).min() / len(task.pool.y)
+    least = min(3 / share, task.train_size)  # about three of the rarest class
     most = task.train_size if task.cross_fitted else min(len(task.pool.y), population.MOST_EXAMPLES)
     sizes = {int(task.train_size * f) for f in (0.25, 0.5, 1, 2, 4)}
-    return tuple(sorted({s for s in sizes if min(least, task.train_size) <= s <= most} | {task.train_size}))
+    return tuple(sorted({size for size in sizes if least <= size <= most} | {task.train_size}))
 
 
 def _protocol(level, task, sizes):

@@ -148,11 +148,10 @@ def _predict(pool, x_test, describe, labelled, tested, folds, seed, chosen):
 
 def _folds(pool, labelled, folds, seed):
     """Inner folds of a labelled set; fewer for rare classes, none where a class is there but once."""
-    y = pool.y[labelled]
-    count = min(folds, np.unique(y, return_counts=True)[1].min())
+    y, groups = pool.y[labelled], None if pool.groups is None else pool.groups[labelled]
+    count = min(folds, splits.rarest(y, groups)[1])
     if count < 2:
         return []
-    groups = None if pool.groups is None else pool.groups[labelled]
     found = splits.folds(y, count, seed=seed, groups=groups)
     return [one for one in found if len(np.unique(y[one[0]])) > 1]
 
