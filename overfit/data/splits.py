@@ -203,7 +203,7 @@ def holdout_split(
     chex.assert_equal_shape([groups, y])
     held = grouping.hold_out(y, groups, fraction, np.random.default_rng(seed))
     if not held.any():
-        label, number = rarest(y, groups)
+        label, number = grouping.rarest(y, groups=groups)
         raise ValueError(
             f'no group can be held out, for each of the {len(np.unique(groups))} is the only one of some '
             f'class (class {label} has {number}): give more groups.'
@@ -234,7 +234,7 @@ def folds(
     if k < 2:
         raise ValueError(f'{k} folds leave nothing to train on: give 2 or more.')
     for of, things in ((None, 'examples'), (groups, 'groups')):
-        label, number = rarest(y, of)
+        label, number = grouping.rarest(y, groups=of)
         if number < k:
             raise ValueError(_too_few(label, number, things, k))
     rng = np.random.default_rng(seed)
@@ -278,22 +278,6 @@ def outer_folds(
         raise ValueError(f'repeats={repeats} tests nothing: give 1 or more.')
     seeds = [(*np.atleast_1d(seed).tolist(), repeat) for repeat in range(repeats)]
     return [pair for one in seeds for pair in folds(y, k, seed=one, groups=groups)]
-
-
-def rarest(y: np.ndarray, groups: np.ndarray | None = None) -> tuple[int, int]:
-    """The class that allows the fewest folds, and how many: its examples, or the groups that have any.
-
-    Args:
-        y: `[N]` integer labels.
-        groups: `[N]` codes; `None`: every example is its own.
-
-    >>> rarest(np.array([0, 0, 0, 1, 1]))
-    (1, 2)
-    """
-    values, counts = np.unique(y, return_counts=True)
-    if groups is not None:
-        counts = (grouping.count(y, groups) > 0).sum(0)
-    return int(values[counts.argmin()]), int(counts.min())
 
 
 def _too_few(label, number, things, k):

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from overfit import base
+from overfit.data import grouping
 from overfit.data import splits as splits_lib
 from overfit.study.protocol import seed_of
 
@@ -95,7 +96,7 @@ def resized(one: LabelledSet, data: splits_lib.Splits, size: int) -> LabelledSet
 def most_folds(pool: base.Examples, labelled: np.ndarray) -> int:
     """Into how many folds a labelled set can be cut at most, each class in all of them."""
     groups = None if pool.groups is None else pool.groups[labelled]
-    return splits_lib.rarest(pool.y[labelled], groups)[1]
+    return grouping.rarest(pool.y[labelled], groups=groups)[1]
 
 
 class Places(NamedTuple):

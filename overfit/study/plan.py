@@ -207,7 +207,7 @@ def detectable(labelled_sets: int, tests: int, comparisons: int) -> float:
         Percentage points, where the baseline errs on `GUESSED_ERROR` of the examples.
 
     >>> round(detectable(10, 797, 38), 1), round(detectable(10, 90, 38), 1)
-    (1.2, 2.1)
+    (1.6, 3.1)
     """
     spread = GUESSED_ERROR * (1 - GUESSED_ERROR)
     variance = spread * (OF_SETS / labelled_sets + OF_EXAMPLES / tests + OF_BOTH / (labelled_sets * tests))

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from overfit import base
+from overfit.data import grouping
 from overfit.data import splits as splits_lib
 from overfit.study import arms as arms_lib
 from overfit.study import baselines, combine, labelled_sets, spaces
@@ -233,7 +234,7 @@ def check_folds(
     """
     folds, fewest = fold_count(validation), fold_count(0.3)
     groups = None if pool.groups is None else pool.groups[labelled]
-    rarest, count = splits_lib.rarest(pool.y[labelled], groups)
+    rarest, count = grouping.rarest(pool.y[labelled], groups=groups)
     if count >= folds:
         return
     ways = [f'give validation=0.3 ({fewest} folds)'] if count >= fewest else []
@@ -250,7 +251,7 @@ def check_folds(
 
 def _check_outer(pool):
     """Refuses classes of which not every outer fold can have an example."""
-    rarest, count = splits_lib.rarest(pool.y, pool.groups)
+    rarest, count = grouping.rarest(pool.y, groups=pool.groups)
     folds, things = labelled_sets.OUTER_FOLDS, 'examples' if pool.groups is None else 'groups'
     if count < folds:
         raise ValueError(
