@@ -1,6 +1,7 @@
 """The Python door: from arrays to a verdict and a model, without a word or a file that was not asked for."""
 
 import contextlib
+import csv
 import io
 import json
 import os
@@ -17,14 +18,16 @@ import overfit
 from overfit import base, door
 from overfit.data import kinds
 from overfit.nn.dropout import dropout as drop
-from overfit.study import baselines, results, spaces
+from overfit.study import baselines, results, spaces, stats
+from overfit.study import tables as tables_lib
 from overfit.train import optimizers, start
 from tests import problems
 
 TRAIN, TEST = problems.blobs(72, spread=1.0), problems.blobs(60, spread=1.0, seed=8)
 NAMES = np.array(['ape', 'bee <b>', 'cat'])
 PICTURES = problems.pictures(60)
-QUICK = {'techniques': [overfit.techniques.dropout], 'minutes': 0.1, 'trials': 2, 'replicates': 3}
+QUICK = {'techniques': [overfit.techniques.dropout], 'minutes': 0.1, 'trials': 2}
+GROUPS = np.char.add('patient ', (np.arange(72) // 3 % 20).astype(str))  # 20 of 3 or 6 examples
 
 
 class Net(nn.Module):
@@ -80,6 +83,7 @@ class ResultTest(DoorTest):
             y_test=NAMES[TEST.y],
             techniques=chosen,
             train_size=30,
+            labelled_sets=3,
             name='blobs <b>',
             seed=4,
         )
@@ -87,10 +91,11 @@ class ResultTest(DoorTest):
         self.assertEqual([row.technique for row in found.arms], [technique.label for technique in chosen])
         self.assertEqual(found.arms, found.results.arms)
         for row in found.arms:
-            self.assertIn(row.verdict, ('helps', 'hurts', 'no evidence'))
+            self.assertIn(row.verdict, stats.VERDICTS)
             self.assertIn(row.technique, found.table)
         self.assertEqual((found.results.data.train, found.results.data.test), (30, 60))
         self.assertEqual((found.results.data.name, found.results.seed), ('blobs <b>', 4))
+        self.assertEqual((found.results.labelled_sets, found.results.test_mode), (3, 'given'))
         self.assertIsNone(found.results.command)
         self.assertGreater(len(found.headline), 40)
         self.assertEqual(repr(found), found.table)
@@ -122,17 +127,72 @@ class ResultTest(DoorTest):
         self.assertEqual(written, results.as_json(read))
         self.assertEqual(read.arms[0].technique, found.arms[0].technique)
         self.assertEqual(set(os.listdir()), {'page.html', 'out'})
+        self.numbers(found, pathlib.Path('out/deep'))
 
-    def test_pictures_and_a_module_of_your_own(self):
+    def numbers(self, found, folder):
+        """Tables and probabilities in a folder are those of the result, and its errors follow from them."""
+        rows = [found.results.baseline, *found.arms]
+        read = tables_lib.read(folder / 'tables.npz')
+        self.assertEqual([*read.arms], [row.technique for row in rows])
+        for row, table in zip(rows, read.arms.values(), strict=True):
+            np.testing.assert_array_equal(table, found.tables.arms[row.technique])
+            self.assertAlmostEqual(np.nanmean(table, dtype=np.float64) * 100, row.test_error.mean, places=3)
+        np.testing.assert_array_equal(read.squeezed, found.tables.squeezed)
+        np.testing.assert_equal(read.columns, found.tables.columns)
+        with open(folder / 'oof.csv', newline='', encoding='utf-8') as file:
+            head, *lines = csv.reader(file)
+        names = [str(name) for name in found.material.classes]
+        self.assertEqual(head, ['example', 'truth', 'arm', *[f'probability of {name}' for name in names]])
+        self.assertEqual({line[2] for line in lines}, {*(row.technique for row in rows), 'squeezed'})
+        for arm, wanted in found.probabilities.items():
+            mine = [line for line in lines if line[2] == arm]
+            self.assertEqual([int(line[0]) for line in mine], list(range(len(found.labels))))
+            self.assertEqual([names.index(line[1]) for line in mine], found.labels.tolist())
+            said = np.array([line[3:] for line in mine], float)
+            np.testing.assert_allclose(said, wanted, atol=6e-5)
+            np.testing.assert_allclose(said.sum(1), 1, atol=1e-3)
+
+    def test_pictures_and_a_module_of_your_own_without_a_test_set(self):
         found, told = self.squeeze(PICTURES.x[..., 0].tolist(), PICTURES.y.tolist(), baseline=Net())
         self.assertEqual((told, list(self.folder.iterdir())), ('', []))
-        self.assertEqual((found.results.data.kind, found.results.data.test), ('image', 18))
+        self.assertEqual((found.results.data.kind, found.results.data.test), ('image', 60))
+        self.assertEqual((found.results.data.train, found.results.test_mode), (48, 'cross-fitted'))
+        # Every picture is tested on one of five labelled sets, the model is trained on all of them.
+        self.assertEqual(found.results.labelled_sets, 5)
+        np.testing.assert_array_equal(found.labels, PICTURES.y)
+        for table in (*found.tables.arms.values(), found.tables.squeezed):
+            np.testing.assert_array_equal(np.isfinite(table).sum(0), 1)
+            np.testing.assert_array_equal(np.isfinite(table).sum(1), 12)
+        best = found.results.best
+        self.assertEqual((best.train, best.wrong), (60, None))
+        self.assertBetween(best.test_error, best.low, best.high)
+        # One net a labelled set: a mistake of the table is one of the probabilities.
+        self.assertEqual(found.results.plan[0], 'folds a setting: 1 instead of 2')
+        for row in (found.results.baseline, *found.arms):
+            wrong = found.probabilities[row.technique].argmax(1) != PICTURES.y
+            np.testing.assert_array_equal(np.nansum(found.tables.arms[row.technique], axis=0), wrong)
         self.assertStartsWith(found.results.baseline.recipe, 'Net')
         predicted = found.model.predict(PICTURES.x[:5, ..., 0])
         self.assertEqual((predicted.shape, predicted.dtype.kind), ((5,), 'i'))
         found.save('out')
         again = overfit.load('out/best', recipe=found.model.recipe)
         np.testing.assert_array_equal(again.predict(PICTURES.x), found.model.predict(PICTURES.x))
+        self.numbers(found, pathlib.Path('out'))
+
+    def test_groups_of_which_some_are_held_out(self):
+        given = {'groups': GROUPS, 'test': 'holdout', 'labelled_sets': 3}
+        splits = self.study(TRAIN.x, TRAIN.y, **given).splits
+        found, _ = self.squeeze(TRAIN.x, TRAIN.y, **given)
+        self.assertEqual(found.results.test_mode, 'holdout')
+        data, columns = found.results.data, found.tables.columns
+        self.assertEqual((data.train + data.test, data.test), (72, len(columns)))
+        np.testing.assert_array_equal(columns, splits.test.groups)
+        self.assertNoCommonElements(columns.tolist(), splits.train.groups.tolist())
+        # Examples of a patient are all there: they come in threes.
+        self.assertEqual(set(np.unique(columns, return_counts=True)[1]) - {3, 6}, set())
+        self.assertFalse(np.isnan(found.tables.baseline).any())
+        found.save('out')
+        self.numbers(found, pathlib.Path('out'))
 
     def test_progress_is_shown_where_asked_for(self):
         told = io.StringIO()
@@ -145,20 +205,43 @@ class ResultTest(DoorTest):
         self.assertEqual(told.getvalue(), 'a line\n')
 
 
-FILES = {'results.json', 'report.html', 'best'}
+FILES = {'results.json', 'report.html', 'best', 'tables.npz', 'oof.csv'}
 
 
 class ArgumentsTest(DoorTest):
     def test_what_is_given_reaches_the_study(self):
         study = self.study(
-            TRAIN.x, TRAIN.y, train_size=30, validation=0.3, trials=4, replicates=5, seed=9, name='mine'
+            TRAIN.x, TRAIN.y, train_size=30, validation=0.3, trials=4, labelled_sets=10, seed=9, name='mine'
         )
-        protocol = study.design.plan.protocol
-        self.assertEqual((protocol.train_size, protocol.validation, protocol.seed), (30, 0.3, 9))
-        self.assertEqual((protocol.trials, protocol.replicates), (4, 5))
+        plan, protocol = study.design.plan, study.design.plan.protocol
+        self.assertEqual((protocol.train_size, protocol.validation, study.seed), (30, 0.3, 9))
+        self.assertEqual((protocol.trials, plan.level.sets, len(study.design.places.measured)), (4, 10, 10))
         self.assertEqual(study.splits.name, 'mine')
-        self.assertEqual(len(study.splits.train.y) + len(study.splits.test), 72)
+        self.assertEqual((len(study.splits.train.y), len(study.splits.test)), (72, 72))
         self.assertEqual([arm.label for arm in study.design.arms], ['tuned baseline (SGD)', 'dropout'])
+
+    def test_ways_to_test(self):
+        for mode, train, test in (('cross-fitted', 72, 72), ('holdout', 50, 22)):
+            splits = self.study(TRAIN.x, TRAIN.y, test=mode).splits
+            self.assertEqual((splits.test_mode, len(splits.train.y), len(splits.test)), (mode, train, test))
+        splits = self.study(TRAIN.x, TRAIN.y, x_test=TEST.x, y_test=TEST.y).splits
+        self.assertEqual((splits.test_mode, len(splits.train.y), len(splits.test)), ('given', 72, 60))
+
+    def test_groups_stay_together_in_cross_fitting(self):
+        for study in (
+            self.study(TRAIN.x, TRAIN.y, groups=GROUPS),
+            self.study(TRAIN.x, TRAIN.y, groups=GROUPS, train_size=30),
+        ):
+            self.assertLen(set(study.splits.test.groups.tolist()), 20)
+            for place in study.design.places.measured:
+                one = study.design.sets[place]
+                self.assertNoCommonElements(GROUPS[one.labelled].tolist(), GROUPS[one.tested].tolist())
+
+    def test_groups_of_a_test_set(self):
+        given = {'x_test': TEST.x, 'y_test': TEST.y, 'groups_test': np.arange(60) // 4}
+        splits = self.study(TRAIN.x, TRAIN.y, groups=np.arange(72) // 4 + 100, **given).splits
+        self.assertLen(set(splits.test.groups.tolist()), 15)
+        self.assertNoCommonElements(splits.test.groups.tolist(), splits.train.groups.tolist())
 
     def test_without_a_baseline_it_is_the_plain_net(self):
         design = self.study(TRAIN.x, TRAIN.y).design
@@ -209,7 +292,20 @@ class ArgumentsTest(DoorTest):
         ('train size', {'train_size': 5}, 'train_size=5'),
         ('minutes', {'minutes': 0}, 'minutes=0'),
         ('trials', {'trials': 0}, 'trials=0'),
-        ('replicates', {'replicates': 1}, 'replicates=1'),
+        ('labelled sets', {'labelled_sets': 2}, 'labelled_sets=2 are too few'),
+        ('half a labelled set', {'labelled_sets': 7.5}, 'labelled_sets=7.5 is no whole number'),
+        ('no whole round', {'labelled_sets': 6}, 'labelled_sets=6 is no multiple of 5'),
+        ('more than a fold leaves', {'train_size': 70}, 'train_size=70'),
+        ('a way to test', {'test': 'once'}, 'test=once is no way to test'),
+        ('nothing given', {'test': 'given'}, 'test=given needs a test set'),
+        (
+            'a test set to hold out',
+            {'x_test': TEST.x, 'y_test': TEST.y, 'test': 'holdout'},
+            'test=holdout is for data without a test set',
+        ),
+        ('groups', {'groups': GROUPS[1:]}, 'groups'),
+        ('groups alone', {'groups_test': GROUPS}, 'groups_test is given without x_test'),
+        ('a group a class', {'groups': TRAIN.y}, 'class 0 has 1 group'),
         ('words', {'techniques': ['dropout']}, 'techniques holds a str'),
         ('a word', {'techniques': 'dropout'}, 'techniques holds a str'),
         ('no technique', {'techniques': []}, 'techniques is empty'),

@@ -25,8 +25,8 @@ MOST_LINES = 20
 
 
 def study(x, y, techniques, **options):
-    """A whole study on tiny data."""
-    options = {'trials': 2, 'replicates': 3, 'minutes': 0.1} | options
+    """A whole study on tiny data, of which some are held out."""
+    options = {'trials': 2, 'labelled_sets': 3, 'test': 'holdout', 'minutes': 0.1} | options
     return overfit.squeeze(x, y, techniques=techniques, **options)
 
 
@@ -77,13 +77,15 @@ class VisitorTest(chex.TestCase):
             [visitors.word_dropout(), overfit.techniques.dropout],
             kind=visitors.text(),
             baseline=visitors.TextCNN(3),
+            test='cross-fitted',
+            labelled_sets=5,
         )
         table = np.asarray(result.model.nets[0].variables['params']['words']['embedding'])
         self.assertGreater(table.std(), 0.1)
         names = ['word dropout', 'dropout']
         recipe = baselines.baseline(visitors.TextCNN(3), visitors.text()).recipe
         self.check(result, x, names, below=60.0, kind=visitors.text(), recipe=recipe)
-        self.assertIn('84 labelled sentences', result.table)
+        self.assertIn('96 labelled sentences, 3 classes · all 120 sentences tested', result.table)
 
     def test_e_a_module_of_ones_own(self):
         result = study(
@@ -111,7 +113,7 @@ class VisitorTest(chex.TestCase):
             VECTORS.x, VECTORS.y, [visitors.fine_tuning(source.variables, source.inputs)], baseline=baseline
         )
         self.check(result, VECTORS.x, ['from given weights'])
-        self.assertIn('given, else he', result.arms[0].recipe)
+        self.assertIn('given, else own', result.arms[0].recipe)
         arm = visitors.fine_tuning(source.variables, source.inputs).change(baseline.recipe)
         tuned = member._replace(recipe=arm, train=np.arange(60), validation=np.arange(60, 90))
         [net] = population.train([tuned], VECTORS, eval_every=50)

@@ -21,9 +21,9 @@ from absl.testing import flagsaver, parameterized
 import overfit
 from experiments import shared_flags, squeeze
 from overfit.report import page
+from overfit.study import decide, tables, techniques
 from overfit.study import results as results_lib
 from overfit.study import squeeze as study_lib
-from overfit.study import techniques
 from overfit.study.results import Best
 from tests import problems
 from tests.report import made_up
@@ -69,7 +69,31 @@ WRONG = {
     ),
     'validation that is no number': (['--validation=much'], ['--validation=much']),
     'no trials': (['--trials=0'], ['--trials=0']),
-    'two replicates': (['--seeds=2'], ['--seeds=2']),
+    'two labelled sets': (['--labelled_sets=2'], ['--labelled_sets=2']),
+    'labelled sets that are no number': (['--labelled_sets=few'], ['--labelled_sets=few']),
+    'no whole round of cross-fitting': (
+        ['--data=alone.npz', '--labelled_sets=7', *QUICK],
+        ['squeeze: --labelled_sets=7 is no multiple of 5', 'give 5 or 10'],
+    ),
+    'an unknown way to test': (['--test=once'], ['--test=once', 'cross-fitted', 'holdout']),
+    'a test set that is there already': (
+        ['--data=good.npz', '--test=holdout'],
+        ['squeeze: --test=holdout is for data without a test set', 'good.npz'],
+    ),
+    'groups that are not there': (
+        ['--data=alone.npz', '--group=speaker'],
+        ['alone.npz has no array speaker', '--group=speaker', 'patient'],
+    ),
+    'a column of groups that is not there': (
+        ['--data=table.csv', '--label=kind', '--group=patent'],
+        ['table.csv has no column "patent" for --group=patent', 'did you mean patient'],
+    ),
+    'groups of a column of a stock set': (['--data=digits', '--group=writer'], ['--group=writer', 'digits']),
+    'a folder is no column': (['--data=sizes', '--group=kind'], ['--group=kind', '--group=folder']),
+    'a group that is a class': (
+        ['--data=alone.npz', '--group=kind', *QUICK],
+        ['alone.npz', 'class ape has 1 group'],
+    ),
     'no technique': (['--data=good.npz', '--techniques='], ['--techniques', 'dropout']),
     'no time': (['--budget_minutes=0'], ['--budget_minutes=0']),
     'an unknown model': (['--model=rnn'], ['--model=rnn', 'mlp', 'cnn']),
@@ -86,6 +110,9 @@ WRONG = {
         ['--workdir=words.txt/runs'],
     ),
 }
+
+ORDER = ('results.json', 'best', 'tables.npz', 'oof.csv', 'report.html')  # in which files are written
+BEST = Best(None, 2.5, members=3, wrong=20, low=1.6, high=3.8, train=200)
 
 
 class Model:
@@ -111,8 +138,11 @@ def write(folder):
     hole = train.x.copy()
     hole[7, 2] = np.nan
     np.savez(folder / 'nan.npz', x=hole, y=train.y)
+    # Without a test set; patients of three or more examples, one of each class.
+    groups = {'patient': np.arange(90) // 3 % 20, 'kind': train.y}
+    np.savez(folder / 'alone.npz', x=train.x, y=names[train.y], **groups)
     (folder / 'words.txt').write_text('nothing\n')
-    (folder / 'table.csv').write_text('length,width,kind\n1,2,a\n3,4,b\n')
+    (folder / 'table.csv').write_text('length,width,kind,patient\n1,2,a,p\n3,4,b,q\n')
     for name, width in (('first', 5), ('second', 6)):
         (folder / 'sizes' / name).mkdir(parents=True)
         Image.fromarray(np.zeros((5, width), np.uint8)).save(folder / 'sizes' / name / f'{name}.png')
@@ -186,7 +216,9 @@ class WordsTest(parameterized.TestCase):
         ),
         ('model=cnn needs images: use model=mlp', '--model=cnn needs images: use --model=mlp'),
         ('trials=0 tries nothing', '--trials=0 tries nothing'),
-        ('replicates=2 are too few', '--seeds=2 are too few'),
+        ('labelled_sets=7 is no multiple of 5', '--labelled_sets=7 is no multiple of 5'),
+        ('group=folder for x/, leave test out', '--group=folder for x/, leave test out'),
+        ('test=given needs a test set', '--test=given needs a test set'),
         ('minutes=0 leaves no time', '--budget_minutes=0 leaves no time'),
         ('--train_size=5 stays', '--train_size=5 stays'),
         ('data=my_data=x.csv and train_size.npz.label=', '--data=my_data=x.csv and --train_size.npz.label='),
@@ -207,7 +239,10 @@ class WordsTest(parameterized.TestCase):
                         if isinstance(text, ast.Constant) and isinstance(text.value, str)
                         for name in re.findall(r'(?<!\w)([a-z_]+)=', text.value)
                     }
-        self.assertContainsSubset({'train_size', 'data', 'label', 'image_size', 'validation'}, named)
+        self.assertContainsSubset(
+            {'train_size', 'data', 'label', 'image_size', 'validation', 'group', 'test', 'labelled_sets'},
+            named,
+        )
         code = {'x', 'y', 'dtype'}  # of calls of NumPy that a message shows
         self.assertEqual(named - set(shared_flags.FLAGS_OF) - code, set())
         for flag in shared_flags.FLAGS_OF.values():
@@ -238,21 +273,45 @@ class SqueezeTest(chex.TestCase):
 
     def test_a_dry_run_plans_and_writes_nothing(self):
         before = sorted(self.folder.rglob('*'))
-        code, told, complained = run('--data=good.npz', '--dry_run', '--seeds=4', '--trials=3', *QUICK)
+        code, told, complained = run(
+            '--data=good.npz', '--dry_run', '--labelled_sets=4', '--trials=3', *QUICK
+        )
         self.assertEqual((code, complained), (0, ''))
         for pattern in (
             'examples of 4 float32 · 3 classes',
             'ape: 30',
-            r'3 arms × 3 trials × \d+ folds',
-            '4 fresh replicates',
+            r'3 arms, each tuned anew on each of 4 labelled sets of 90: 3 settings × \d+ folds, \d+ steps',
             r'\d+ nets, .* \d+ programs?; about [\d.]+ min and [\d.]+ GiB',
+            r'differences of about [\d.]+ points and more can be found',
         ):
             self.assertRegex(told, pattern)
         self.assertEqual(sorted(self.folder.rglob('*')), before)
 
+    @parameterized.named_parameters(
+        ('cross-fitted', (), ('90 examples, cross-fitted', 'each of 5 labelled sets of 72')),
+        ('which is the default', ('--test=cross-fitted',), ('90 examples, cross-fitted',)),
+        ('twice', ('--labelled_sets=10',), ('each of 10 labelled sets of 72',)),
+        (
+            'held out',
+            ('--test=holdout', '--labelled_sets=3'),
+            ('labelled 63 · test 27', '3 labelled sets of 63'),
+        ),
+        ('groups', ('--group=patient',), ('groups: 20, of 3 to 6 examples', 'each of 5 labelled sets of')),
+        (
+            'groups held out',
+            ('--group=patient', '--test=holdout'),
+            ('held out 30 %, stratified, groups whole', r'groups: 20, of 3 to 6|groups \(.*\): \d+ \+ \d+'),
+        ),
+    )
+    def test_a_dry_run_without_a_test_set(self, flags, patterns):
+        code, told, complained = run('--data=alone.npz', '--dry_run', *flags, *QUICK)
+        self.assertEqual((code, complained), (0, ''))
+        for pattern in patterns:
+            self.assertRegex(told, pattern)
+
     def test_an_interrupt_is_told_and_leaves_what_was_measured(self):
         """During the references: the arms, the squeezed row and the model's error are in the file."""
-        partial = made_up.results()._replace(references=None, best=Best(None, 2.5, members=3, wrong=20))
+        partial = made_up.results()._replace(references=None, best=BEST)
 
         def measured_and_interrupted(study, progress, *, about, keep):
             keep(made_up.partial())
@@ -271,6 +330,22 @@ class SqueezeTest(chex.TestCase):
         self.assertEqual(results_lib.as_json(found), results_lib.as_json(partial))
         self.assertEqual((found.best.wrong, found.references), (20, None))
 
+    def test_an_interrupt_while_techniques_are_combined(self):
+        """A study that runs: what the file holds is what is printed of it, and nothing comes after it."""
+        workdir = pathlib.Path('combining')
+        with mock.patch.object(decide, 'combine', side_effect=KeyboardInterrupt):
+            code, out, told = run(
+                '--data=good.npz', f'--workdir={workdir}', '--trials=2', '--labelled_sets=3', *QUICK
+            )
+        self.assertEqual(code, 130)
+        self.assertEndsWith(told, f'the arms measured so far are in {workdir / "partial.json"}\n')
+        self.assertEqual([path.name for path in workdir.iterdir()], ['partial.json'])
+        found = results_lib.read(workdir / 'partial.json')
+        self.assertEqual([row.technique for row in found.arms], ['dropout', 'L2 penalty'])
+        self.assertEqual((found.labelled_sets, found.test_mode, found.data.train), (3, 'given', 90))
+        self.assertEqual((found.squeezed, found.best, found.references), (None, None, None))
+        self.assertIn('validation error', out + told)
+
     def test_an_interrupt_before_anything_is_measured(self):
         with mock.patch.object(study_lib, 'run', side_effect=KeyboardInterrupt):
             code, _, told = run('--data=good.npz', '--workdir=soon', *QUICK)
@@ -279,16 +354,25 @@ class SqueezeTest(chex.TestCase):
         self.assertEqual(list(pathlib.Path('soon').iterdir()), [])
 
     def test_what_fails_late_costs_no_table(self):
-        results = made_up.results()._replace(best=Best(None, 2.5, members=3, wrong=20))
-        study = mock.Mock(**{'design.plan.seconds': {'tuning': 1.0}})
+        results, y = made_up.results()._replace(best=BEST), np.arange(3)
+        study = mock.Mock(
+            **{
+                'design.plan.seconds': {'tuning': 1.0},
+                'design.plan.compiling': {},
+                'splits.test.reveal.return_value': y,
+                'splits.train.classes': ('a', 'b', 'c'),
+            }
+        )
+        table = np.zeros((3, 3), np.float32)
+        measured = tables.Tables({'baseline': table}, {}, {}, {}, table, {}, 30, None)
         for number, (target, name) in enumerate(
-            ((page, 'write_json'), (Model, 'save'), (page, 'write_html'))
+            ((page, 'write_json'), (Model, 'save'), (tables, 'write'), (page, 'write_html'))
         ):
             workdir, told = pathlib.Path(f'late{number}'), io.StringIO()
             workdir.mkdir()
-            outcome = study_lib.Outcome(results, made_up.material(), Model())
+            found = study_lib.Found(results, made_up.material(), Model(), measured, {'baseline': np.eye(3)})
             with (
-                mock.patch.object(study_lib, 'run', return_value=outcome),
+                mock.patch.object(study_lib, 'run', return_value=found),
                 mock.patch.object(target, name, side_effect=OSError('the disk is full')),
                 contextlib.redirect_stdout(told),
                 self.assertRaisesRegex(OSError, 'the disk is full'),
@@ -298,7 +382,7 @@ class SqueezeTest(chex.TestCase):
                 self.assertIn(row.technique, told.getvalue())
             self.assertIn('best model: best', told.getvalue())
             written = {path.name for path in workdir.iterdir()}
-            self.assertEqual(written, [set(), {'results.json'}, {'results.json', 'best'}][number])
+            self.assertEqual(written, set(ORDER[: (0, 1, 2, 4)[number]]))
 
     def test_a_class_is_called_by_its_name(self):
         _, _, told = run('--data=rare.npz', '--budget_minutes=60', '--techniques=l2')
@@ -326,18 +410,18 @@ class ProcessTest(chex.TestCase):
         self.assertRegex(found.stderr, r'^squeeze: nan\.npz: x holds NaN .*\n$')
 
     def test_from_data_to_a_model(self):
-        found = self.squeeze('--data=good.npz', '--trials=2', '--seeds=3', '--train_size=60', *QUICK)
+        found = self.squeeze('--data=good.npz', '--trials=2', '--labelled_sets=3', '--train_size=60', *QUICK)
         self.assertEqual(found.returncode, 0, found.stderr)
         (workdir,) = (self.folder / 'runs').iterdir()
         self.assertRegex(workdir.name, r'^good-\d{4}-\d\d-\d\d')
-        self.assertEqual({path.name for path in workdir.iterdir()}, {'results.json', 'report.html', 'best'})
+        self.assertEqual({path.name for path in workdir.iterdir()}, set(ORDER))
         results = json.loads((workdir / 'results.json').read_text())
         self.assertStartsWith(results['command'], 'python -m experiments.squeeze --data=good.npz --trials=2')
         self.assertEqual(results['data']['train'], 60)
         self.assertEqual([arm['technique'] for arm in results['arms']], ['dropout', 'L2 penalty'])
-        for shown in ('tuned baseline', '+ dropout', '+ L2 penalty', 'squeezed', 'for reference', 'verdict'):
+        for shown in ('tuned baseline', '+ dropout', '+ L2 penalty', 'squeezed', 'references', 'verdict'):
             self.assertIn(shown, found.stdout)
-        for phase in ('tuning', 'measuring', 'left'):
+        for phase in ('tuning', 'checking', 'combining', 'left'):
             self.assertIn(phase, found.stderr)
         self.assertNotIn('Traceback', found.stderr)
         with np.load(self.folder / 'good.npz') as data:
@@ -345,3 +429,30 @@ class ProcessTest(chex.TestCase):
         self.assertEqual(results['best']['test_error'], float(f'{100 * wrong.mean():.6g}'))
         used = re.search(r"overfit\.load\('(.+)'\)", found.stdout)
         self.assertTrue((self.folder / used.group(1)).is_dir())
+
+    def test_patients_without_a_test_set(self):
+        found = self.squeeze(
+            '--data=alone.npz',
+            '--group=patient',
+            '--trials=2',
+            '--techniques=dropout',
+            '--budget_minutes=0.1',
+        )
+        self.assertEqual(found.returncode, 0, found.stderr)
+        (workdir,) = (self.folder / 'runs').iterdir()
+        results = results_lib.read(workdir / 'results.json')
+        self.assertEqual(
+            (results.test_mode, results.labelled_sets, results.data.test), ('cross-fitted', 5, 90)
+        )
+        self.assertEqual((results.best.train, results.best.wrong), (90, None))
+        measured = tables.read(workdir / 'tables.npz')
+        self.assertLen(set(measured.columns.tolist()), 20)
+        # A patient is tested as a whole, on one labelled set.
+        tested = np.isfinite(measured.baseline)
+        for patient in set(measured.columns.tolist()):
+            self.assertLen(set(map(tuple, tested[:, measured.columns == patient].T.tolist())), 1)
+        np.testing.assert_array_equal(tested.sum(0), 1)
+        self.assertLen((workdir / 'oof.csv').read_text().splitlines(), 1 + 3 * 90)
+        with np.load(self.folder / 'alone.npz') as data:
+            wrong = overfit.load(workdir / 'best').predict(data['x']) != data['y']
+        self.assertLess(wrong.mean(), 0.4)

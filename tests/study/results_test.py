@@ -1,4 +1,4 @@
-"""Results as JSON and back: the committed file, invented results, and what is refused."""
+"""Results as JSON and back: invented results of every way to test, and what is refused."""
 
 import copy
 import json
@@ -13,13 +13,17 @@ from absl.testing import absltest, parameterized
 from overfit.study import results
 from tests.report import made_up
 
-COMMITTED = pathlib.Path(__file__).parents[2] / 'experiments' / 'results' / 'squeeze_digits_200.json'
-
 
 def whole():
     """Results of which every field is there."""
-    best = results.Best('best', 2.5, members=5, wrong=20)
-    return made_up.results()._replace(best=best, plan=('8 settings an arm',))
+    found = made_up.results()
+    row = found.squeezed
+    shrunk = row.difference._replace(shrunk=-4.5)
+    return found._replace(
+        best=made_up.best(),
+        plan=('settings an arm: 3 instead of 4',),
+        squeezed=row._replace(difference=shrunk, labels_worth=row.labels_worth._replace(enough=60)),
+    )
 
 
 def fields_of(kind, where='results'):
@@ -49,19 +53,23 @@ def paths_of(plain, kinds, where='results'):
 
 
 class RoundTripTest(parameterized.TestCase):
-    def test_the_committed_file(self):
-        plain = json.loads(COMMITTED.read_text(encoding='utf-8'))
-        found = results.read(COMMITTED)
-        again = results.as_json(found)
-        self.assertEqual(results.from_json(again), found)
-        self.assertEqual(again, plain)
+    @parameterized.parameters(made_up.results, made_up.cross_fitted, made_up.partial, whole)
+    def test_a_file_holds_all_of_it(self, make):
+        plain = results.as_json(make())
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / 'results.json'
+            path.write_text(json.dumps(plain, allow_nan=False), encoding='utf-8')
+            found = results.read(path)
+        self.assertEqual(results.from_json(plain), found)
+        self.assertEqual(results.as_json(found), plain)
 
-    def test_a_file_of_before_lacks_what_has_a_default(self):
-        plain = json.loads(COMMITTED.read_text(encoding='utf-8'))
+    def test_what_has_a_default_may_be_missing(self):
+        plain = results.as_json(whole())
         found = results.from_json(plain)
-        del plain['data']['noun']
+        del plain['data']['noun']  # which is that of the kind, not the default
         for row in (*plain['arms'], plain['squeezed']):
-            del row['labels_worth']['largest']
+            del row['diverged'], row['diverged_in_search']
+        del plain['baseline']['cost'], plain['baseline']['near_best']
         self.assertEqual(results.from_json(plain), found)
 
     def test_every_field_is_in_the_file_and_comes_back(self):
@@ -70,6 +78,7 @@ class RoundTripTest(parameterized.TestCase):
         known = set(fields_of(results.Results))
         self.assertContainsSubset({'results.seed', 'results.arms[].difference.p_adjusted'}, known)
         missing = {f'results.baseline.{name}' for name in ('difference', 'labels_worth', 'verdict')}
+        missing |= {'results.controls[].labels_worth', 'results.references[].difference.shrunk'}
         expected = {path for path in known if not path.startswith(tuple(missing))}
         self.assertEqual(set(paths_of(plain, known)), expected)
         self.assertEqual(results.as_json(results.from_json(plain)), plain)
@@ -102,7 +111,7 @@ class RoundTripTest(parameterized.TestCase):
         found = found._replace(squeezed=found.squeezed._replace(labels_worth=unknown))
         plain = results.as_json(found)
         self.assertEqual([plain[key] for key in ('git', 'machine', 'search_optimism')], [None] * 3)
-        worth = {'factor': None, 'low': None, 'high': None, 'extrapolated': False, 'largest': 100}
+        worth = {'factor': None, 'low': None, 'high': None, 'extrapolated': False, 'largest': 2.0}
         self.assertEqual(plain['squeezed']['labels_worth'], worth)
         self.assertEqual(results.from_json(plain).squeezed.labels_worth, unknown)
 
