@@ -127,3 +127,19 @@ def clean(groups: np.ndarray, where: str, size: int) -> np.ndarray:
     if groups.dtype.kind not in 'biuU':
         raise ValueError(f'{where} has dtype {groups.dtype}: give whole numbers or names.')
     return groups.astype(np.int64) if groups.dtype.kind == 'b' else groups
+
+
+def rarest(y: np.ndarray, *, groups: np.ndarray | None = None) -> tuple[int, int]:
+    """The class that allows the fewest folds, and how many: its examples, or the groups that have any.
+
+    Args:
+        y: `[N]` integer labels.
+        groups: `[N]` codes; `None`: every example is its own.
+
+    >>> rarest(np.array([0, 0, 0, 1, 1]))
+    (1, 2)
+    """
+    values, numbers = np.unique(y, return_counts=True)
+    if groups is not None:
+        numbers = (count(y, groups) > 0).sum(0)
+    return int(values[numbers.argmin()]), int(numbers.min())

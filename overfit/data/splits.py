@@ -203,7 +203,7 @@ def holdout_split(
     chex.assert_equal_shape([groups, y])
     held = grouping.hold_out(y, groups, fraction, np.random.default_rng(seed))
     if not held.any():
-        label, number = _fewest_groups(y, groups)
+        label, number = grouping.rarest(y, groups=groups)
         raise ValueError(
             f'no group can be held out, for each of the {len(np.unique(groups))} is the only one of some '
             f'class (class {label} has {number}): give more groups.'
@@ -231,11 +231,12 @@ def folds(
             training part without some class.
     """
     chex.assert_rank(y, 1)
-    values, counts = np.unique(y, return_counts=True)
     if k < 2:
         raise ValueError(f'{k} folds leave nothing to train on: give 2 or more.')
-    if counts.min() < k:
-        raise ValueError(_too_few(values[counts.argmin()], counts.min(), 'examples', k))
+    for of, things in ((None, 'examples'), (groups, 'groups')):
+        label, number = grouping.rarest(y, groups=of)
+        if number < k:
+            raise ValueError(_too_few(label, number, things, k))
     rng = np.random.default_rng(seed)
     shuffled = rng.permutation(len(y))
     if groups is None:
@@ -244,13 +245,10 @@ def folds(
         fold[by_class] = (np.arange(len(y)) + rng.integers(k)) % k
     else:
         chex.assert_equal_shape([groups, y])
-        label, number = _fewest_groups(y, groups)
-        if number < k:
-            raise ValueError(_too_few(label, number, 'groups', k))
         fold = grouping.assign(y, groups, [1 / k] * k, rng)
     order = shuffled.astype(np.int32)
     pairs = [(order[fold[order] != f], order[fold[order] == f]) for f in range(k)]
-    if any(len(np.unique(y[train])) < len(values) or not len(held) for train, held in pairs):
+    if any(len(np.unique(y[train])) < len(np.unique(y)) or not len(held) for train, held in pairs):
         raise ValueError(
             f'the {len(np.unique(groups))} groups are too uneven for {k} folds that leave every class to '
             'train on: use fewer folds, or smaller groups.'
@@ -280,12 +278,6 @@ def outer_folds(
         raise ValueError(f'repeats={repeats} tests nothing: give 1 or more.')
     seeds = [(*np.atleast_1d(seed).tolist(), repeat) for repeat in range(repeats)]
     return [pair for one in seeds for pair in folds(y, k, seed=one, groups=groups)]
-
-
-def _fewest_groups(y, groups):
-    """The class with examples in the fewest groups, and in how many."""
-    number = (grouping.count(y, groups) > 0).sum(0)
-    return np.unique(y)[number.argmin()], int(number.min())
 
 
 def _too_few(label, number, things, k):

@@ -11,7 +11,7 @@ import numpy as np
 
 from overfit import base
 from overfit.data import splits
-from overfit.study import costs
+from overfit.study import costs, labelled_sets
 from overfit.study.arms import Arm
 from overfit.study.labelled_sets import LabelledSet
 from overfit.study.protocol import Protocol, fold_count, seed_of
@@ -175,7 +175,9 @@ class Course:
         if place not in self._folds:
             rows, seed = self.sets[place].labelled, self.sets[place].seed
             groups = None if self.pool.groups is None else self.pool.groups[rows]
-            count = fold_count(self.protocol.validation)
+            # A labelled set of fewer examples than the protocol's may have too few of a class for all folds.
+            most = max(2, labelled_sets.most_folds(self.pool, rows))
+            count = min(fold_count(self.protocol.validation), most)
             self._folds[place] = splits.folds(
                 self.pool.y[rows], count, seed=seed_of(seed, 'folds'), groups=groups
             )

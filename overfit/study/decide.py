@@ -71,11 +71,12 @@ def compare(course: Course, design: Design, progress: Progress) -> Compared:
         flat = [one for of_arm in tuned for one in of_arm[: len(places.measured)]]
         outcomes = _regrouped(procedures.outcomes(course, flat), len(places.measured))
     with progress.phase('checking', plan.member_steps['checking'], trains=True) as course.progress:
+        fewer = [size for size in plan.fewer if size in places.sizes]
         controls = tuple(_run(course, design.arms[0], again) for again in places.controls)
         sizes = {size: _run(course, design.arms[0], at) for size, at in places.sizes.items()}
         fewer = {
-            arm.label: {size: _run(course, arm, places.sizes[size]) for size in plan.fewer}
-            for arm in (_liked(tuned) if plan.fewer else ())
+            arm.label: {size: _run(course, arm, places.sizes[size]) for size in fewer}
+            for arm in (_liked(tuned) if fewer else ())
         }
     return Compared(tuple(zip(*tuned, strict=True)), outcomes, controls, sizes, fewer)
 

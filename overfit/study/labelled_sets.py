@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from overfit import base
+from overfit.data import grouping
 from overfit.data import splits as splits_lib
 from overfit.study.protocol import seed_of
 
@@ -91,6 +93,12 @@ def resized(one: LabelledSet, data: splits_lib.Splits, size: int) -> LabelledSet
     return one._replace(labelled=order[:size])
 
 
+def most_folds(pool: base.Examples, labelled: np.ndarray) -> int:
+    """Into how many folds a labelled set can be cut at most, each class in all of them."""
+    groups = None if pool.groups is None else pool.groups[labelled]
+    return grouping.rarest(pool.y[labelled], groups=groups)[1]
+
+
 class Places(NamedTuple):
     """Where in the list of all labelled sets of a study each of them stands.
 
@@ -113,7 +121,14 @@ class Places(NamedTuple):
 
 
 def lay_out(
-    data: splits_lib.Splits, size: int | None, count: int, controls: int, sizes: Sequence[int], *, seed: int
+    data: splits_lib.Splits,
+    size: int | None,
+    count: int,
+    controls: int,
+    sizes: Sequence[int],
+    *,
+    folds: int,
+    seed: int,
 ) -> tuple[tuple[LabelledSet, ...], Places]:
     """All labelled sets of a study, and where each of them stands.
 
@@ -122,7 +137,9 @@ def lay_out(
         size: labelled examples; `None`: all there are.
         count: of labelled sets.
         controls: how often the baseline is tuned again.
-        sizes: other numbers of labelled examples at which it is tuned.
+        sizes: other numbers of labelled examples at which it is tuned; those at which some class is too small
+            for its folds are left out.
+        folds: that are in use.
         seed: of the study.
     """
     measured = draw(data, size, count, seed=seed)
@@ -137,5 +154,9 @@ def lay_out(
         return range(begin, len(sets))
 
     again = tuple(placed([one.again(salt) for one in measured]) for salt in range(controls))
-    others = {other: placed([resized(one, data, other) for one in measured]) for other in sizes}
+    others = {}
+    for other in sizes:
+        of_size = [resized(one, data, other) for one in measured]
+        if min(most_folds(data.train, one.labelled) for one in of_size) >= max(2, folds):
+            others[other] = placed(of_size)
     return tuple(sets), Places(range(count), final, again, others)

@@ -207,7 +207,7 @@ def detectable(labelled_sets: int, tests: int, comparisons: int) -> float:
         Percentage points, where the baseline errs on `GUESSED_ERROR` of the examples.
 
     >>> round(detectable(10, 797, 38), 1), round(detectable(10, 90, 38), 1)
-    (1.2, 2.1)
+    (1.6, 3.1)
     """
     spread = GUESSED_ERROR * (1 - GUESSED_ERROR)
     variance = spread * (OF_SETS / labelled_sets + OF_EXAMPLES / tests + OF_BOTH / (labelled_sets * tests))
@@ -217,10 +217,11 @@ def detectable(labelled_sets: int, tests: int, comparisons: int) -> float:
 
 def _sizes(task):
     """Labelled examples at which the baseline's curve is measured: a quarter to four times `train_size`."""
-    least = 2 * len(task.pool.classes) / task.validation  # every class in every fold
+    share = np.bincount(task.pool.y).min() / len(task.pool.y)
+    least = min(3 / share, task.train_size)  # about three of the rarest class
     most = task.train_size if task.cross_fitted else min(len(task.pool.y), population.MOST_EXAMPLES)
     sizes = {int(task.train_size * f) for f in (0.25, 0.5, 1, 2, 4)}
-    return tuple(sorted({s for s in sizes if min(least, task.train_size) <= s <= most} | {task.train_size}))
+    return tuple(sorted({size for size in sizes if least <= size <= most} | {task.train_size}))
 
 
 def _protocol(level, task, sizes):

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from overfit import base
-from overfit.data import kinds, splits
+from overfit.data import grouping, kinds, splits
 from overfit.study import classics
 
 LEAST_SIDE = 12  # pixels: in smaller images there is no room for cells
@@ -148,11 +148,10 @@ def _predict(pool, x_test, describe, labelled, tested, folds, seed, chosen):
 
 def _folds(pool, labelled, folds, seed):
     """Inner folds of a labelled set; fewer for rare classes, none where a class is there but once."""
-    y = pool.y[labelled]
-    count = min(folds, np.unique(y, return_counts=True)[1].min())
+    y, groups = pool.y[labelled], None if pool.groups is None else pool.groups[labelled]
+    count = min(folds, grouping.rarest(y, groups=groups)[1])
     if count < 2:
         return []
-    groups = None if pool.groups is None else pool.groups[labelled]
     found = splits.folds(y, count, seed=seed, groups=groups)
     return [one for one in found if len(np.unique(y[one[0]])) > 1]
 

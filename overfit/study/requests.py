@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from overfit import base
+from overfit.data import grouping
 from overfit.data import splits as splits_lib
 from overfit.study import arms as arms_lib
 from overfit.study import baselines, combine, labelled_sets, spaces
@@ -93,14 +94,17 @@ def prepare(splits: splits_lib.Splits, request: Request) -> Study:
     check_numbers(request)
     pool, cross_fitted = splits.train, splits.cross_fitted
     _check_sets(request.labelled_sets, cross_fitted)
-    [first, *_] = labelled_sets.draw(splits, request.train_size, labelled_sets.OUTER_FOLDS, seed=request.seed)
-    size = len(first.labelled)
+    if cross_fitted:
+        _check_outer(pool)
+    drawn = labelled_sets.draw(splits, request.train_size, labelled_sets.OUTER_FOLDS, seed=request.seed)
+    size = len(drawn[0].labelled)
     if size > population.MOST_EXAMPLES:
         raise ValueError(
             f'train_size={size:,} is more than the {population.MOST_EXAMPLES:,} that a labelled set may '
             'have: this is for small data, give a smaller one'
         )
-    check_folds(pool, first.labelled, request.validation)
+    for one in drawn:
+        check_folds(pool, one.labelled, request.validation, cross_fitted=cross_fitted)
     baseline = request.baseline or baselines.baseline(baselines.mlp(len(pool.classes)), pool.kind)
     spaces.check(baseline.space, baseline.label)
     known = {}  # what was checked before is not checked again
@@ -118,9 +122,14 @@ def prepare(splits: splits_lib.Splits, request: Request) -> Study:
         trials=request.trials,
         labelled_sets=request.labelled_sets,
     )
-    others = [other for other in plan.sizes if other != size]
     sets, places = labelled_sets.lay_out(
-        splits, request.train_size, plan.level.sets, plan.level.controls, others, seed=request.seed
+        splits,
+        request.train_size,
+        plan.level.sets,
+        plan.level.controls,
+        [other for other in plan.sizes if other != size],
+        folds=plan.protocol.folds,
+        seed=request.seed,
     )
     return Study(splits, Design(baseline, tuple(arms), sets, places, plan), request.seed)
 
@@ -209,30 +218,46 @@ def _trains(technique, baseline, pool, known):
     return True
 
 
-def check_folds(pool: base.Examples, labelled: np.ndarray, validation: float) -> None:
+def check_folds(
+    pool: base.Examples, labelled: np.ndarray, validation: float, *, cross_fitted: bool = False
+) -> None:
     """Refuses labelled sets in which a class is too small to be in every fold.
 
     Args:
         pool: labelled examples.
         labelled: `[n]` indices of those in use.
         validation: fraction that is held out.
+        cross_fitted: whether they are what an outer fold leaves.
 
     Raises:
-        ValueError: a class has fewer examples than there are folds.
+        ValueError: a class has fewer examples, or groups, than there are folds.
     """
     folds, fewest = fold_count(validation), fold_count(0.3)
-    counts = np.bincount(pool.y[labelled], minlength=len(pool.classes))
-    rarest = int(counts.argmin())
-    if counts[rarest] >= folds:
+    groups = None if pool.groups is None else pool.groups[labelled]
+    rarest, count = grouping.rarest(pool.y[labelled], groups=groups)
+    if count >= folds:
         return
-    ways = [f'give validation=0.3 ({fewest} folds)'] if counts[rarest] >= fewest else []
-    ways += (
-        ['use a larger train_size'] if len(labelled) < len(pool.y) else ['add examples of it or leave it out']
-    )
+    ways = [f'give validation=0.3 ({fewest} folds)'] if count >= fewest else []
+    ways += ["give test='holdout'"] if cross_fitted and count >= fewest else []
+    all_of_them = cross_fitted or len(labelled) == len(pool.y)
+    ways += ['add examples of it or leave it out'] if all_of_them else ['use a larger train_size']
+    things = 'labelled examples' if groups is None else 'groups'
+    where = ' outside of an outer fold' if cross_fitted else ''
     raise ValueError(
-        f'class {pool.classes[rarest]} has {counts[rarest]} labelled examples, fewer than the {folds} folds '
+        f'class {pool.classes[rarest]} has {count} {things}{where}, fewer than the {folds} folds '
         f'of validation={validation:g}: {", or ".join(ways)}'
     )
+
+
+def _check_outer(pool):
+    """Refuses classes of which not every outer fold can have an example."""
+    rarest, count = grouping.rarest(pool.y, groups=pool.groups)
+    folds, things = labelled_sets.OUTER_FOLDS, 'examples' if pool.groups is None else 'groups'
+    if count < folds:
+        raise ValueError(
+            f'class {pool.classes[rarest]} has {count} {things}, fewer than the {folds} folds of '
+            f"cross-fitting: add {things} of it, leave it out, or give test='holdout'"
+        )
 
 
 def describe(study: Study) -> str:

@@ -49,7 +49,10 @@ class CombineTest(chex.TestCase):
             eligible = [t for t in self.tuned[place] if t.arm.restore_best and not t.arm.refit]
             self.assertLen(eligible, len(JUDGED) + 2)
             self.assertLessEqual(one.score, min(t.score for t in eligible))
-        wins = [one.score < min(t.score for t in of_set) for one, of_set in zip(self.found, self.tuned)]
+        wins = [
+            one.score < min(t.score for t in of_set)
+            for one, of_set in zip(self.found, self.tuned, strict=True)
+        ]
         self.assertTrue(any(wins), 'on some labelled set a combination is better than all of its parts')
 
     def test_one_technique_of_a_kind_and_none_that_validation_cannot_judge(self):

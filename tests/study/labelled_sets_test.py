@@ -120,7 +120,7 @@ class ResizedTest(chex.TestCase):
 class LayOutTest(parameterized.TestCase):
     @parameterized.parameters((SPLITS, 30, 3, 0), (CROSSED, None, 5, 1))
     def test_everything_has_its_place(self, data, size, count, apart):
-        sets, places = labelled_sets.lay_out(data, size, count, 2, (12, 24), seed=5)
+        sets, places = labelled_sets.lay_out(data, size, count, 2, (12, 24), folds=2, seed=5)
         wanted = labelled_sets.draw(data, size, count, seed=5)
         self.assertEqual(sides(sets[place] for place in places.measured), sides(wanted))
         self.assertEqual(places.tuned, tuple(range(count + apart)))

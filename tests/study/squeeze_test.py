@@ -1,29 +1,19 @@
 """The whole study on blobs: what it finds, that it finds it again, and that its plan says what it trains."""
 
-import collections
 import json
+import pathlib
+import tempfile
 from unittest import mock
 
 import chex
 import numpy as np
 
-from overfit import base
 from overfit.data import splits as splits_lib
-from overfit.study import measure, plan, results, search, spaces, squeeze, techniques
-from overfit.study.arms import arm_of
-from overfit.study.progress import Progress
-from overfit.study.requests import Design, Study
-from overfit.train.engine import population
-from tests import problems
+from overfit.study import ledger, race, results, spaces, squeeze, stats, tables, techniques
 from tests.study import tiny
 
-TEST = problems.blobs(80, spread=1.0, seed=8)
-SPLITS = splits_lib.Splits(
-    tiny.POOL, splits_lib.Holdout(TEST.x, TEST.y), 'blobs <b>', 'made up', ('a note',), 'ab' * 32
-)
-ABOUT = {'command': 'python -m experiments.squeeze', 'versions': {'jax': '1'}, 'git': None}
-CHOSEN = (techniques.dropout, techniques.l2, techniques.momentum)
 INTERVAL = {'mean': float, 'low': float, 'high': float, 'n': int}
+DIFFERENCE = INTERVAL | dict.fromkeys(('p', 'p_adjusted', 'low_single', 'high_single'), float)
 ARM = {
     'technique': str,
     'recipe': str,
@@ -33,18 +23,13 @@ ARM = {
     'test_error': INTERVAL,
     'diverged': int,
     'diverged_in_search': int,
+    'cost': float,
+    'near_best': bool,
 }
-COMPARED = ARM | {
-    'difference': INTERVAL | {'p': float, 'p_adjusted': float},
-    'labels_worth': {
-        'factor': float,
-        'low': float,
-        'high': float,
-        'extrapolated': bool,
-        'largest': float,
-    },
-    'verdict': str,
-}
+WORTH = {'factor': float, 'low': float, 'high': float, 'extrapolated': bool, 'largest': float}
+COMPARED = ARM | {'difference': DIFFERENCE | {'shrunk': float}, 'labels_worth': WORTH, 'verdict': str}
+CONTROL = {name: kind for name, kind in COMPARED.items() if name != 'labels_worth'}
+BEST = {'test_error': float, 'members': int, 'wrong': int, 'low': float, 'high': float, 'train': int}
 SCHEMA = {
     'command': str,
     'versions': dict,
@@ -64,51 +49,25 @@ SCHEMA = {
     'plan': [str],
     'baseline': ARM,
     'arms': [COMPARED],
-    'squeezed': COMPARED,
-    'best': {'path': type(None), 'test_error': float, 'members': int, 'wrong': int},
-    'references': [{'name': str, 'test_error': INTERVAL}],
+    'squeezed': COMPARED | {'difference': DIFFERENCE},
+    'best': BEST | {'path': type(None)},
+    'references': [{'name': str, 'test_error': INTERVAL, 'difference': DIFFERENCE}],
     'size_curve': [{'size': int, 'test_error': INTERVAL}],
     'search_optimism': INTERVAL,
+    'labelled_sets': int,
+    'test_mode': str,
+    'margin': float,
+    'detectable': float,
+    'controls': [CONTROL],
 }
-
-
-def study(*chosen):
-    chosen = chosen or CHOSEN
-    arms = tuple(arm_of(one, tiny.BASELINE) for one in [(), *((technique,) for technique in chosen)])
-    textbook = tuple(technique for technique in chosen if technique.judged_by_validation)[:2]
-    made = plan.make(
-        tiny.POOL,
-        arms,
-        arm_of(textbook, tiny.BASELINE),
-        train_size=30,
-        validation=0.2,
-        minutes=0.1,
-        seed=3,
-        trials=2,
-        replicates=3,
-    )
-    shorter = {phase: steps * 60 // made.protocol.steps for phase, steps in made.member_steps.items()}
-    made = made._replace(protocol=made.protocol._replace(steps=60, eval_every=20), member_steps=shorter)
-    labelled = splits_lib.subset(tiny.POOL.y, 30, seed=3)
-    return Study(SPLITS, Design(tiny.BASELINE, arms, textbook, labelled, made))
-
-
-def run(started=None, keep=lambda partial: None):
-    started = started or study()
-    progress = Progress(started.design.plan.seconds, quiet=True)
-    try:
-        return squeeze.run(started, progress, about=ABOUT, keep=keep)
-    finally:
-        progress.close()
 
 
 class RunTest(chex.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.kept = []
-        cls.outcome = run(keep=cls.kept.append)
-        cls.results = cls.outcome.results
+        cls.ran = tiny.ran()
+        cls.found, cls.results = cls.ran.found, cls.ran.found.results
 
     def check(self, value, wanted, where='results'):
         """That a value has the schema's keys and types, and nothing else."""
@@ -118,7 +77,6 @@ class RunTest(chex.TestCase):
                 self.check(value[key], inner, f'{where}.{key}')
         elif isinstance(wanted, list):
             self.assertIsInstance(value, list, where)
-            self.assertTrue(value, where)
             for item in value:
                 self.check(item, wanted[0], f'{where}[]')
         elif wanted is float:
@@ -129,38 +87,50 @@ class RunTest(chex.TestCase):
     def test_the_schema(self):
         written = json.loads(json.dumps(results.as_json(self.results)))
         self.check(written, SCHEMA)
+        for name in ('arms', 'controls', 'references', 'size_curve'):
+            self.assertTrue(written[name], name)
         read = results.as_json(results.from_json(written))
         self.assertEqual(json.loads(json.dumps(read)), written)
 
     def test_the_rows_are_those_asked_for(self):
         found = self.results
-        self.assertEqual([arm.technique for arm in found.arms], [t.label for t in CHOSEN])
+        labels = [arm.technique for arm in found.arms]
+        self.assertEqual(labels[: len(tiny.CHOSEN)], [technique.label for technique in tiny.CHOSEN])
         self.assertEqual(
             found.data, results.DataInfo('blobs <b>', 'vector', 30, 80, 3, 'ab' * 32, noun='examples')
         )
-        self.assertEqual((found.seed, found.command), (3, ABOUT['command']))
-        rows = [found.baseline, *found.arms]
-        self.assertEqual({arm.trials for arm in rows}, {2})
-        self.assertLen({arm.member_steps for arm in rows}, 1)
+        self.assertEqual((found.seed, found.command), (3, tiny.ABOUT['command']))
+        self.assertEqual((found.labelled_sets, found.test_mode), (3, 'given'))
+        self.assertEqual({arm.trials for arm in (found.baseline, *found.arms)}, {2})
         self.assertEqual(found.baseline.test_error.n, 3)
-        self.assertEqual([point.size for point in found.size_curve], list(study().design.plan.sizes))
-        for arm in [*found.arms, found.squeezed]:
+        self.assertEqual([p.size for p in found.size_curve], list(self.ran.study.design.plan.sizes))
+        for arm in [*found.arms, *found.controls, found.squeezed]:
             difference = arm.difference
             exact = arm.test_error.mean - found.baseline.test_error.mean
             self.assertAlmostEqual(difference.mean, exact, places=3)
             self.assertBetween(difference.mean, difference.low, difference.high)
-            self.assertLessEqual(difference.p, difference.p_adjusted + 1e-12)
-            sure = difference.p_adjusted < 0.05
-            verdict = ('helps' if difference.mean < 0 else 'hurts') if sure else 'no evidence'
-            self.assertEqual(arm.verdict, verdict)
+            self.assertLessEqual(difference.low, difference.low_single)
+            self.assertGreaterEqual(difference.high, difference.high_single)
+            self.assertEqual(arm.verdict in stats.DECIDED, not difference.low <= 0 <= difference.high)
         (here,) = [point for point in found.size_curve if point.size == 30]
         self.assertEqual(here.test_error, found.baseline.test_error)
+        self.assertAlmostEqual(found.margin, found.baseline.test_error.mean / 10)
 
-    def test_the_optimism_of_the_search_has_an_interval(self):
-        optimism = self.results.search_optimism
-        self.assertEqual(optimism.n, 4)
-        self.assertLess(optimism.low, optimism.mean)
-        self.assertLess(optimism.mean, optimism.high)
+    def test_costs_are_those_of_training_the_model(self):
+        costs = {arm.technique: arm.cost for arm in self.results.arms}
+        self.assertEqual(self.results.baseline.cost, 1)
+        self.assertAlmostEqual(costs[techniques.dropout.label], 1)
+        self.assertAlmostEqual(costs[techniques.longer.label], 2)
+        self.assertAlmostEqual(costs[techniques.refit.label], 1.25)
+        self.assertAlmostEqual(costs[tiny.LAST.label], 3)
+
+    def test_errors_are_those_of_the_nets_that_predict(self):
+        """By another way: each labelled set's nets, their classes against the labels."""
+        for row, outcomes in zip(
+            (self.results.baseline, *self.results.arms), self.ran.compared.outcomes, strict=True
+        ):
+            wrong = [np.mean(outcome.classes != tiny.TEST.y) for outcome in outcomes]
+            self.assertAlmostEqual(row.test_error.mean, 100 * np.mean(wrong), places=3)
 
     def test_seconds_add_up(self):
         seconds = self.results.seconds
@@ -169,140 +139,181 @@ class RunTest(chex.TestCase):
         self.assertLess(seconds.train + seconds.compile, seconds.total)
 
     def test_the_best_model_has_the_error_that_is_told(self):
-        model, told = self.outcome.model, self.results.best
-        wrong = model.predict(TEST.x) != np.array(tiny.POOL.classes)[TEST.y]
+        model, told = self.found.model, self.results.best
+        wrong = model.predict(tiny.TEST.x) != np.array(tiny.POOL.classes)[tiny.TEST.y]
         self.assertAlmostEqual(told.test_error, 100 * wrong.mean())
         self.assertEqual(told.wrong, wrong.sum())
-        self.assertEqual(told.members, len(model.nets))
+        self.assertEqual((told.members, told.train), (len(model.nets), 30))
+        self.assertBetween(told.test_error, told.low, told.high)
         self.assertIsNone(told.path)  # nothing is saved yet
         self.assertLess(wrong.mean(), 0.5)
 
     def test_material_tells_of_the_same_model(self):
-        material, best = self.outcome.material, self.results.best
+        material, best = self.found.material, self.results.best
         self.assertEqual(material.classes, tiny.POOL.classes)
         self.assertEqual(material.confusion.sum(), 80)
         self.assertEqual(80 - np.trace(material.confusion), best.wrong)
         self.assertLen(material.mistakes, min(24, best.wrong))
-        self.assertEqual(set(material.curves), {'baseline', 'squeezed'})
-        np.testing.assert_array_equal(material.curves['baseline'].steps, [20, 40, 60])
+        self.assertEqual(set(material.curves), {tiny.BASELINE.label, 'squeezed'})
         self.assertIn('a note', material.notes)
 
     def test_what_is_kept_on_the_way(self):
-        measured, finished = self.kept
+        measured, finished = self.ran.kept
         self.assertEqual(measured.arms, self.results.arms)
         self.assertEqual(measured.size_curve, self.results.size_curve)
         self.assertEqual((measured.squeezed, measured.best, measured.references), (None, None, None))
         self.assertEqual((finished.squeezed, finished.best), (self.results.squeezed, self.results.best))
         self.assertIsNone(finished.references)
-        for one in self.kept:
+        for one in self.ran.kept:
             json.dumps(results.as_json(one))
 
-    def test_an_interrupt_during_the_references_costs_no_row(self):
+    def test_an_interrupt_while_combining_costs_no_row(self):
         kept = []
-        with mock.patch.object(squeeze.references, 'measure', side_effect=KeyboardInterrupt):
+        with mock.patch.object(squeeze.decide, 'combine', side_effect=KeyboardInterrupt):
             with self.assertRaises(KeyboardInterrupt):
-                run(keep=kept.append)
-        self.assertEqual(kept[-1]._replace(seconds=None), self.kept[-1]._replace(seconds=None))
-        self.assertIsNotNone(kept[-1].best)
+                progress = squeeze.Progress(self.ran.study.design.plan.seconds, quiet=True)
+                try:
+                    squeeze.run(self.ran.study, progress, about=tiny.ABOUT, keep=kept.append)
+                finally:
+                    progress.close()
+        [one] = kept
+        self.assertEqual(one._replace(seconds=None), self.ran.kept[0]._replace(seconds=None))
 
-    def test_again_it_finds_the_same(self):
-        again = run()
-        self.assertEqual(again.results._replace(seconds=None), self.results._replace(seconds=None))
-        np.testing.assert_array_equal(
-            again.model.predict_proba(TEST.x), self.outcome.model.predict_proba(TEST.x)
+    def test_tables_give_the_ledger_again(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, 'tables.npz')
+            tables.write(self.found.tables, path)
+            again = ledger.figures(tables.read(path))
+        self.assertEqual(
+            again.errors, tuple(r.test_error for r in (self.results.baseline, *self.results.arms))
+        )
+        self.assertEqual(again.differences, tuple(row.difference for row in self.results.arms))
+        self.assertEqual(again.worths, tuple(row.labels_worth for row in self.results.arms))
+        self.assertEqual(
+            again.squeezed[:2], (self.results.squeezed.test_error, self.results.squeezed.difference)
+        )
+        self.assertEqual(
+            again.references, {one.name: (one.test_error, one.difference) for one in self.results.references}
         )
 
     def test_an_arm_whose_every_setting_diverges_does_not_end_the_study(self):
-        started = study()
-        baseline, dropout, l2, momentum = started.design.arms
-        l2 = l2._replace(space=l2.space | {'learning_rate': spaces.Range(1e38, 3e38, 'log')})
-        arms = (baseline, dropout, l2, momentum)
-        found = run(started._replace(design=started.design._replace(arms=arms))).results
-        self.check(json.loads(json.dumps(results.as_json(found))), SCHEMA)
-        dropout, l2, momentum = found.arms
-        self.assertGreater(l2.diverged, 0)
-        self.assertGreater(l2.diverged_in_search, 0)
-        self.assertEqual([dropout.diverged, momentum.diverged], [0, 0])
+        wild = techniques.l2._replace(
+            label='wild', space=techniques.l2.space | {'learning_rate': spaces.Range(1e38, 3e38, 'log')}
+        )
+        started = tiny.prepare(techniques=(techniques.dropout, wild), textbook=())
+        found = tiny.run(started, False).found.results
+        dropout, lost = found.arms
+        self.assertGreater(lost.diverged, 0)
+        self.assertGreater(lost.diverged_in_search, 0)
+        self.assertEqual(dropout.diverged, 0)
         self.assertEqual(dropout.test_error, self.results.arms[0].test_error)
-        self.assertNotIn('L2', found.squeezed.technique)
+        self.assertNotIn('wild', found.squeezed.technique)
 
 
 class PlannedTest(chex.TestCase):
     """A study trains what its plan says."""
 
-    CHOSEN = (techniques.dropout, techniques.longer, techniques.refit, techniques.ensemble(3))
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.steps, cls.nets, phases = collections.Counter(), collections.Counter(), []
-        started = study(*cls.CHOSEN)
-        cls.plan = started.design.plan
-        train = population.train
-
-        def counted(members, *arguments, progress=None, **options):
-            def told(steps, finished):
-                cls.steps[phases[-1]] += steps
-                cls.nets[phases[-1]] += finished
-
-            return train(members, *arguments, progress=told, **options)
-
-        class Watched(Progress):
-            def phase(self, name, *arguments, **options):
-                phases.append(name)
-                return super().phase(name, *arguments, **options)
-
-        progress = Watched(started.design.plan.seconds, quiet=True)
-        try:
-            with mock.patch.object(population, 'train', counted):
-                cls.outcome = squeeze.run(started, progress)
-        finally:
-            progress.close()
-        cls.phases = phases
-
-    def test_phases_run_in_the_order_of_the_plan(self):
-        self.assertEqual(self.phases, list(self.plan.seconds))
-
     def test_nets_are_those_of_the_plan_but_for_what_combining_may_skip(self):
-        trained = sum(self.nets.values())
-        self.assertGreater(self.nets['combining'], 0)
-        protocol, level = self.plan.protocol, self.plan.level
-        # One search for the baseline, refit and ensemble; one more for each other arm.
-        self.assertEqual(self.nets['tuning'], 3 * 2 * protocol.folds)
-        others = len([size for size in self.plan.sizes if size != 30])
-        self.assertEqual(self.nets['measuring'], 3 * (1 + 1 + 1 + 1 + 3 + others))
-        self.assertEqual(self.nets['final'], 4 * level.nets)
-        certain = trained - self.nets['combining']
-        combining = self.plan.nets - certain
-        self.assertEqual(combining, (level.tries + 2) * level.try_trials * protocol.folds)
-        self.assertBetween(self.nets['combining'], 1, combining)
+        ran = tiny.ran()
+        plan, nets = ran.study.design.plan, ran.nets
+        of_race = race.nets(2, 2) * 3
+        # One search for the baseline, refit and ensemble; one for each other arm; the nets that these add.
+        searched = len({(arm.recipe, tuple(arm.space.items()), arm.stretch) for arm in ran.study.design.arms})
+        self.assertEqual(nets['tuning'], searched * of_race + 3 * 2 + 3 * (3 - 2))
+        others = len([size for size in plan.sizes if size != 30])
+        self.assertEqual(nets['checking'], (2 + others) * of_race)
+        self.assertBetween(nets['combining'], 1, plan.level.tries * 2 * 3)
+        self.assertLessEqual(sum(nets.values()), plan.nets)
 
     def test_steps_are_those_of_the_plan_but_for_refits_and_combining(self):
-        self.assertEqual(self.steps['tuning'], self.plan.member_steps['tuning'])
-        refitted = 3 * self.plan.protocol.steps  # planned for the refit's nets, which stop earlier or later
-        self.assertBetween(
-            self.steps['measuring'],
-            self.plan.member_steps['measuring'] - refitted,
-            self.plan.member_steps['measuring'] + refitted,
-        )
-        self.assertLessEqual(self.steps['combining'], self.plan.member_steps['combining'])
-        every = self.plan.protocol.eval_every * self.nets['final']  # steps are rounded up to an evaluation
-        self.assertLessEqual(self.steps['final'], self.plan.member_steps['final'] + every)
-
-    def test_the_last_techniques_are_put_on_the_combination(self):
-        label = self.outcome.results.squeezed.technique
-        self.assertIn(techniques.refit.label, label)
-        self.assertEqual(f'average of {self.plan.level.nets} nets' in label, self.plan.level.nets > 1)
+        ran = tiny.ran()
+        planned, steps = ran.study.design.plan.member_steps, ran.steps
+        self.assertEqual(steps['checking'], planned['checking'])
+        self.assertBetween(steps['tuning'], 0.8 * planned['tuning'], planned['tuning'])
+        self.assertLessEqual(steps['combining'], planned['combining'])
+        self.assertLessEqual(steps['final'], planned['final'])
 
 
-class AtSizeTest(chex.TestCase):
-    def test_more_labels_take_as_many_epochs_and_fewer_as_many_steps(self):
-        tuned = search.Tuned(tiny.ARMS[0], base.Hyper.of(steps=40.0), (0.1,), 0.1, 20, 3, 1, 0)
-        self.assertEqual(squeeze.at_size(tuned, 2.5).hyper.steps, 100.0)
-        self.assertEqual(squeeze.at_size(tuned, 0.5).hyper.steps, 40.0)
-        self.assertEqual(squeeze.at_size(tuned, 2.5).arm, tuned.arm)
+class CrossFittedTest(chex.TestCase):
+    def test_no_example_tests_what_it_trained_and_all_are_tested(self):
+        ran = tiny.crossed()
+        design, times = ran.study.design, np.zeros(72, int)
+        for place in design.places.measured:
+            one = design.sets[place]
+            self.assertEmpty(set(one.labelled) & set(one.tested))
+            self.assertLen({*one.labelled, *one.tested}, 72)
+            times[one.tested] += 1
+        self.assertEqual(set(times), {1})
+        for table in ran.found.tables.arms.values():
+            np.testing.assert_array_equal((~np.isnan(table)).sum(0), times)
 
-    def test_without_an_arm_measured_as_it_was_searched_there_is_no_optimism(self):
-        refit = search.Tuned(tiny.ARMS[-1], base.Hyper(), (0.1,), 0.1, 20, 3, 1, 0)
-        measured = measure.Measured(np.zeros((3, 5), bool), np.zeros((3, 1, 5)), 1, 0)
-        self.assertIsNone(squeeze.optimism((refit,), [measured], 30))
+    def test_what_is_handed_over_is_trained_on_all_and_says_so(self):
+        found = tiny.crossed().found.results
+        self.assertEqual((found.test_mode, found.labelled_sets), ('cross-fitted', 5))
+        self.assertEqual((found.best.train, found.best.wrong), (72, None))
+        self.assertEqual(found.best.test_error, found.squeezed.test_error.mean)
+        self.assertBetween(found.best.test_error, found.best.low, found.best.high)
+
+    def test_fewer_labels_are_read_downwards(self):
+        ran = tiny.crossed()
+        self.assertTrue(ran.found.tables.fewer)
+        train = ran.found.results.data.train
+        for row in ran.found.results.arms:
+            enough, measured = row.labels_worth.enough, row.technique in ran.found.tables.fewer
+            if not measured:
+                self.assertIsNone(enough, row.technique)
+            elif row.difference.mean <= 0:
+                self.assertBetween(enough, 1, train, row.technique)
+
+    def test_another_seed_moves_no_example_to_another_fold(self):
+        level = tiny.LEVEL._replace(sets=5)
+        first, other = (tiny.prepare(tiny.CROSSED, level, seed=seed) for seed in (3, 4))
+        for place in first.design.places.measured:
+            one, two = first.design.sets[place], other.design.sets[place]
+            np.testing.assert_array_equal(one.tested, two.tested)
+            self.assertNotEqual(one.seed, two.seed)
+
+    def test_random_labels_are_not_learned(self):
+        """The canary: nothing leaks from the fold that tests."""
+        y = np.random.default_rng(0).integers(0, 3, 72).astype(np.int32)
+        pool = tiny.POOL._replace(y=y)
+        data = tiny.CROSSED._replace(train=pool, test=splits_lib.Holdout(pool.x, y))
+        level, chosen = tiny.LEVEL._replace(sets=5), (techniques.dropout, tiny.LAST)
+        found = tiny.run(tiny.prepare(data, level, techniques=chosen), False).found.results
+        rows = (found.baseline, *found.arms, found.squeezed)
+        for row in rows:
+            self.assertBetween(row.test_error.mean, 50, 84, row.technique)
+
+    def test_copies_leak_unless_they_are_a_group(self):
+        """Each of 36 patients has a random label and three almost equal examples."""
+        rng = np.random.default_rng(0)
+        centers, labels = rng.normal(size=(36, 60)), rng.permutation(np.repeat([0, 1, 2], 12))
+        x = np.repeat(centers, 3, 0) + 0.01 * rng.normal(size=(108, 60))
+        y, patients = np.repeat(labels, 3).astype(np.int32), np.repeat(np.arange(36), 3).astype(np.int32)
+        errors = {}
+        for groups in (None, patients):
+            pool = tiny.POOL._replace(x=x.astype(np.float32), y=y, groups=groups)
+            data = tiny.CROSSED._replace(train=pool, test=splits_lib.Holdout(pool.x, y, groups))
+            started = tiny.prepare(data, tiny.LEVEL._replace(sets=5, epochs=60), techniques=(techniques.l2,))
+            errors[groups is None] = tiny.run(started, False).found.results.baseline.test_error
+        self.assertLess(errors[True].high, 50)
+        self.assertBetween(100 * 2 / 3, errors[False].low, errors[False].high)
+
+
+class OptimismTest(chex.TestCase):
+    def test_without_an_arm_measured_as_it_was_searched_there_is_none(self):
+        ran = tiny.ran()
+        label = techniques.refit.label
+        number = [arm.label for arm in ran.study.design.arms].index(label)
+        alone = ran.compared._replace(outcomes=ran.compared.outcomes[number : number + 1])
+        tested = ran.found.tables._replace(arms={label: ran.found.tables.arms[label]})
+        self.assertIsNone(squeeze.optimism(alone, tested, 30))
+
+    def test_it_is_test_minus_validation_error(self):
+        ran = tiny.ran()
+        optimism = ran.found.results.search_optimism
+        plain = [o for o in ran.compared.outcomes if o[0].tuned.arm.nets == 1 and not o[0].tuned.arm.refit]
+        seen = [np.mean([outcome.tuned.error for outcome in of_arm]) for of_arm in plain]
+        tested = [np.mean([np.mean(o.classes != tiny.TEST.y) for o in of_arm]) for of_arm in plain]
+        self.assertAlmostEqual(optimism.mean, 100 * np.mean(np.subtract(tested, seen)), places=3)
+        self.assertEqual(optimism.n, len(plain))

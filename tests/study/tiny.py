@@ -1,4 +1,4 @@
-"""Studies of blobs that are over in seconds: pool, baseline, arms, labelled sets, and two studies that ran."""
+"""Studies of blobs that are over in seconds: pool, baseline, arms, labelled sets, two studies that ran."""
 
 import collections
 import functools
