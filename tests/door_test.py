@@ -307,6 +307,7 @@ class ArgumentsTest(DoorTest):
         ('groups alone', {'groups_test': GROUPS}, 'groups_test is given without x_test'),
         ('a group a class', {'groups': TRAIN.y}, 'class 0 has 1 group'),
         ('words', {'techniques': ['dropout']}, 'techniques holds a str'),
+        ('a taken label', {'techniques': [overfit.Technique('squeezed')]}, 'the label "squeezed" of another'),
         ('a word', {'techniques': 'dropout'}, 'techniques holds a str'),
         ('no technique', {'techniques': []}, 'techniques is empty'),
         ('images only', {'techniques': [overfit.techniques.flip]}, 'leave it out of techniques'),

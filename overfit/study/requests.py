@@ -158,7 +158,7 @@ def check_numbers(request: Request) -> None:
             raise ValueError(f'{name}={value!r} is no whole number: give one')
     for name in ('validation', 'minutes'):
         value = getattr(request, name)
-        if not isinstance(value, int | float) and not (value is None and name == 'minutes'):
+        if not isinstance(value, int | float | np.floating) and not (value is None and name == 'minutes'):
             raise ValueError(f'{name}={value!r} is no number: give one')
     if request.seed < 0:
         raise ValueError(f'seed={request.seed} is below 0: give 0 or more')
@@ -203,6 +203,8 @@ def _techniques(wanted, baseline, pool, known):
     for label in labels:
         if labels.count(label) > 1:
             raise ValueError(f'two techniques have the label "{label}": give each its own')
+        if label in ('squeezed', baselines.TEXTBOOK_LABEL):  # arms of every study, told apart by their labels
+            raise ValueError(f'a technique has the label "{label}" of another row: give it one of its own')
     arms = [arm_of([technique], baseline) for technique in chosen]
     check.recipes([(arm.recipe, arm.space) for arm in arms], pool, known=known)
     return chosen
