@@ -311,11 +311,7 @@ class ArgumentsTest(DoorTest):
         ('a word', {'techniques': 'dropout'}, 'techniques holds a str'),
         ('no technique', {'techniques': []}, 'techniques is empty'),
         ('images only', {'techniques': [overfit.techniques.flip]}, 'leave it out of techniques'),
-        (
-            'a word for a baseline',
-            {'baseline': 'mlp'},
-            'baseline is a str: give a linen module, an overfit.R',
-        ),
+        ('a word for a net', {'baseline': 'mlp'}, 'baseline is a str: give a linen module, an overfit.R'),
         ('a class', {'baseline': Net}, 'baseline is'),
         ('a bare module', {'baseline': Bare()}, 'model Bare returns'),
         ('classes', {'baseline': Net(classes=2)}, 'model Net gives 2 logits, but the examples have 3'),
