@@ -1,4 +1,4 @@
-"""What a study will do and what it will cost: how many trials, replicates and steps a budget pays for."""
+"""What a study will do and what it will cost: settings, labelled sets and steps that a budget pays for."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from overfit.study import costs as costs_lib
 from overfit.study import race, references
 from overfit.study.arms import Arm
 from overfit.study.levels import LEVELS, STANDARD, Level
-from overfit.study.protocol import Protocol
+from overfit.study.protocol import Protocol, fold_count
 from overfit.train.engine import population
 
 GUESSED_ERROR = 0.1
@@ -236,7 +236,7 @@ def _protocol(level, task, sizes):
         trials=level.trials,
         steps=eval_every * round(steps / eval_every),
         eval_every=eval_every,
-        capacity=(largest, int(np.ceil(task.validation * largest)) + len(task.pool.classes)),
+        capacity=(largest, -(-largest // fold_count(task.validation)) + len(task.pool.classes)),
     )
 
 

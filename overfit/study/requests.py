@@ -94,15 +94,16 @@ def prepare(splits: splits_lib.Splits, request: Request) -> Study:
     check_numbers(request)
     pool, cross_fitted = splits.train, splits.cross_fitted
     _check_sets(request.labelled_sets, cross_fitted)
+    wanted = len(pool.y) if request.train_size is None else request.train_size
+    if wanted > population.MOST_EXAMPLES:
+        raise ValueError(
+            f'train_size={wanted:,} is more than the {population.MOST_EXAMPLES:,} that a labelled set may '
+            'have: this is for small data, give a smaller one'
+        )
     if cross_fitted:
         _check_outer(pool)
     drawn = labelled_sets.draw(splits, request.train_size, labelled_sets.OUTER_FOLDS, seed=request.seed)
     size = len(drawn[0].labelled)
-    if size > population.MOST_EXAMPLES:
-        raise ValueError(
-            f'train_size={size:,} is more than the {population.MOST_EXAMPLES:,} that a labelled set may '
-            'have: this is for small data, give a smaller one'
-        )
     for one in drawn:
         check_folds(pool, one.labelled, request.validation, cross_fitted=cross_fitted)
     baseline = request.baseline or baselines.baseline(baselines.mlp(len(pool.classes)), pool.kind)

@@ -9,7 +9,7 @@ from overfit.data import augment, kinds
 from overfit.nn import models
 from overfit.study import baselines, ledger, spaces, techniques
 from overfit.study.arms import Arm, Baseline, Technique, arm_of
-from overfit.train import optimizers
+from overfit.train import optimizers, start
 from tests import problems
 from tests.study import tiny
 
@@ -100,7 +100,7 @@ class SaysWhatItDidTest(chex.TestCase):
     def test_an_augmentation_is_alone(self, technique, name, numbers):
         arm = with_(technique)
         words = ledger.describe(arm.recipe, SHAPE).split('; ')[1].split(', ')
-        self.assertEqual(words, ['softmax', 'sgd', 'he', name])
+        self.assertEqual(words, ['softmax', 'sgd', 'own', name])
         self.assertEqual(arm.recipe.augment, (getattr(augment, name),))
         self.assertEqual(set(arm.space), {'learning_rate'} | numbers)
 
@@ -114,7 +114,7 @@ class SaysWhatItDidTest(chex.TestCase):
         for first in range(4):
             arm = with_(*chosen[first:], *chosen[:first])
             self.assertEqual(arm.recipe.augment, (rolled, augment.geometric, augment.lighting, augment.noise))
-            self.assertIn('he, rolled, geometric, lighting, noise', ledger.describe(arm.recipe, SHAPE))
+            self.assertIn('own, rolled, geometric, lighting, noise', ledger.describe(arm.recipe, SHAPE))
 
     def test_one_in_the_baseline_stays(self):
         baseline = PLAIN._replace(recipe=PLAIN.recipe._replace(augment=(rolled,)))
@@ -199,4 +199,4 @@ class BaselineTest(chex.TestCase):
         own_kind = kinds.Kind('tokens', prepare=prepare)
         self.assertIs(baselines.baseline(baselines.mlp(3), own_kind).recipe.prepare, prepare)
         self.assertIsNone(PLAIN.recipe.prepare)
-        self.assertEqual(problems.recipe().start, PLAIN.recipe.start)
+        self.assertEqual(PLAIN.recipe.start, start.own)

@@ -1,7 +1,6 @@
 """Rows of the ledger from mistakes made up by hand, and recipes in words."""
 
 import functools
-import types
 
 import flax.linen as nn
 import numpy as np
@@ -9,11 +8,28 @@ from absl.testing import absltest
 
 from overfit import base
 from overfit.nn import activations, models
-from overfit.study import ledger, stats
+from overfit.study import ledger, simultaneous, stats, tables
 
 RNG = np.random.default_rng(0)
-CURVE = {size: RNG.random((6, 90)) < error for size, error in ((20, 0.4), (40, 0.3), (80, 0.2))}
-LEDGER = ledger.Ledger(CURVE, 40, CURVE[40], (8, 8, 1))
+
+
+def table(error, sets=6, examples=90):
+    return (RNG.random((sets, examples)) < error).astype(np.float32)
+
+
+CURVE = {size: table(error) for size, error in ((20, 0.4), (40, 0.3), (80, 0.2))}
+BASELINE = CURVE[40]
+BETTER = BASELINE * (np.arange(90) % 3 > 0)  # a third of the mistakes is mended
+TABLES = tables.Tables(
+    arms={'plain': BASELINE, 'better': BETTER, 'same': BASELINE, 'worse': table(0.6)},
+    controls={'again': table(0.3)},
+    sizes={20: CURVE[20], 80: CURVE[80]},
+    fewer={'better': {20: BETTER}},
+    squeezed=table(0.05),
+    references={'SVM': np.pad(table(0.2, 4), ((0, 2), (0, 0)), constant_values=np.nan)},
+    train_size=40,
+    columns=None,
+)
 
 
 def sgd(hyper, learning_rate):
@@ -38,62 +54,72 @@ def recipe(**changes):
     return base.Recipe(models.MLP(10), loss, sgd, start)._replace(**changes)
 
 
-def tuned(label='an arm', **numbers):
-    """What a search would have found."""
-    arm = types.SimpleNamespace(label=label, recipe=recipe())
-    hyper = base.Hyper.of(learning_rate=np.float32(0.25), **numbers)
-    return types.SimpleNamespace(arm=arm, hyper=hyper, trials=4, member_steps=1000, diverged=3)
+class FiguresTest(absltest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.found = ledger.figures(TABLES)
 
+    def test_errors_and_differences_are_those_of_the_tables(self):
+        means = [100 * one.mean() for one in TABLES.arms.values()]
+        np.testing.assert_allclose([error.mean for error in self.found.errors], means, rtol=1e-5)
+        wanted = [mean - means[0] for mean in means[1:]]
+        np.testing.assert_allclose([one.mean for one in self.found.differences], wanted, atol=1e-4)
+        self.assertAlmostEqual(self.found.margin, means[0] / 10, places=4)
 
-def measured(wrong):
-    return types.SimpleNamespace(wrong=wrong, member_steps=200, diverged=1)
+    def test_arms_and_controls_are_one_family(self):
+        family = np.stack([*list(TABLES.arms.values())[1:], *TABLES.controls.values()])
+        wanted = simultaneous.compare(family, BASELINE)
+        found = [*self.found.differences, *(difference for _, difference in self.found.controls)]
+        self.assertEqual(found, wanted)
+        self.assertEqual(self.found.squeezed[1], stats.difference(TABLES.squeezed, BASELINE))
 
+    def test_a_reference_is_compared_on_the_sets_that_it_has(self):
+        [(error, against)] = self.found.references.values()
+        own = TABLES.references['SVM'][:4]
+        self.assertEqual(error, stats.interval(own))
+        self.assertEqual(against, stats.difference(TABLES.squeezed[:4], own))
 
-class RowsTest(absltest.TestCase):
-    def test_plain(self):
-        row = LEDGER.plain(tuned('tuned baseline', ring=2, dropout=0.0), measured(CURVE[40]))
-        self.assertEqual(row.technique, 'tuned baseline')
-        self.assertEqual(row.recipe, 'MLP 128-128 relu; softmax, sgd, he; batch 32')
-        self.assertEqual(row.hyper, {'learning_rate': 0.25, 'dropout': 0.0, 'ring': 2.0})
-        self.assertEqual({type(number) for number in row.hyper.values()}, {float})
-        self.assertEqual((row.trials, row.member_steps), (4, 1200))
-        self.assertEqual((row.diverged, row.diverged_in_search), (1, 3))
-        self.assertAlmostEqual(row.test_error.mean, 100 * CURVE[40].mean())
-        self.assertEqual((row.difference, row.labels_worth, row.verdict), (None, None, None))
+    def test_the_best_is_near_itself_and_the_worst_is_not(self):
+        better, same, worse = self.found.near_best
+        self.assertEqual((better, worse), (True, False))
 
-    def test_p_values_are_corrected_over_the_rows(self):
-        baseline = CURVE[40]
-        never = np.zeros_like(baseline)
-        weaker = baseline & (np.arange(90) % 9 > 0)  # a ninth of the mistakes is mended
-        rows = LEDGER.rows([tuned()] * 3, [measured(w) for w in (never, weaker, baseline)])
-        alone = [row.difference.p for row in rows]
-        self.assertLess(alone[0], alone[1])
-        self.assertLess(alone[1], alone[2])
-        # Holm over three: the smallest counts threefold, the next twice, the largest once.
-        expected = np.maximum.accumulate(np.minimum(np.multiply(alone, (3, 2, 1)), 1))
-        np.testing.assert_allclose([row.difference.p_adjusted for row in rows], expected)
-        self.assertEqual(rows[0].verdict, 'helps')
-        self.assertAlmostEqual(rows[0].difference.mean, -100 * baseline.mean())
-        self.assertEqual(rows[2].verdict, 'no evidence')
-        single = LEDGER.row(tuned(), measured(weaker))
-        self.assertEqual(single.difference.p_adjusted, single.difference.p)
-        self.assertEqual(single.difference.p, alone[1])
-
-    def test_a_correction_can_change_the_verdict(self):
-        row = LEDGER.row(tuned(), measured(~CURVE[40]))
-        self.assertEqual(ledger.judge(row, 0.049).verdict, 'hurts')
-        self.assertEqual(ledger.judge(row, 0.051).verdict, 'no evidence')
-        self.assertEqual(ledger.judge(row, 0.051).difference[:5], row.difference[:5])
-
-    def test_the_baseline_against_itself_is_worth_anything(self):
-        worth = LEDGER.row(tuned(), measured(CURVE[40])).labels_worth
+    def test_what_equals_the_baseline_is_worth_anything(self):
+        worth = self.found.worths[1]
         self.assertAlmostEqual(worth.factor, 1, places=4)
         self.assertEqual((worth.low, worth.high), (1 / worth.largest, worth.largest))
 
+    def test_labels_that_are_enough_are_told_of_what_was_measured_with_fewer(self):
+        better, same, worse = self.found.worths
+        self.assertBetween(better.enough, 20, 40)
+        self.assertEqual((same.enough, worse.enough), (None, None))
+
     def test_a_curve_of_one_point_tells_no_worth(self):
-        row = LEDGER._replace(curve={40: CURVE[40]}).row(tuned(), measured(CURVE[80]))
-        self.assertEqual(row.labels_worth[:3], (None, None, None))
-        self.assertEqual(row.difference[:5], tuple(stats.paired_difference(CURVE[80], CURVE[40])))
+        found = ledger.figures(TABLES._replace(sizes={}, fewer={}))
+        self.assertEqual(found.worths[0][:3], (None, None, None))
+        self.assertEqual(found.differences, self.found.differences)
+
+    def test_what_is_not_measured_yet(self):
+        found = ledger.figures(TABLES._replace(squeezed=None, references={}, controls={}))
+        self.assertIsNone(found.squeezed)
+        self.assertEqual((found.controls, found.references), ((), {}))
+        alone = ledger.figures(TABLES._replace(arms={'plain': BASELINE}, controls={}, fewer={}))
+        self.assertEqual((alone.differences, alone.near_best, alone.detectable), ((), (), None))
+
+
+class RowsTest(absltest.TestCase):
+    def test_a_row_says_what_is_known(self):
+        facts = ledger.Facts('an arm', 'MLP', {'learning_rate': 0.25}, 4, 1200, 1, 3, 2.0)
+        error = stats.interval(BETTER)
+        plain = ledger.plain(facts, error)
+        self.assertEqual((plain.technique, plain.recipe, plain.hyper), facts[:3])
+        self.assertEqual((plain.trials, plain.member_steps, plain.test_error), (4, 1200, error))
+        self.assertEqual((plain.diverged, plain.diverged_in_search, plain.cost), (1, 3, 2.0))
+        self.assertEqual((plain.difference, plain.labels_worth, plain.verdict), (None, None, None))
+        difference = stats.difference(BETTER, BASELINE)
+        row = ledger.row(facts, error, difference, 1.0, near_best=True)
+        self.assertEqual((row.difference, row.near_best), (difference, True))
+        self.assertEqual(row.verdict, stats.verdict(difference, 1.0))
 
 
 class DescribeTest(absltest.TestCase):

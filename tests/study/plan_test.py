@@ -6,8 +6,8 @@ import chex
 import numpy as np
 from absl.testing import parameterized
 
-from overfit.data import kinds
-from overfit.study import baselines, measure, plan, search, techniques
+from overfit.data import kinds, splits
+from overfit.study import baselines, plan, race, references, techniques
 from overfit.study.arms import arm_of
 from tests import problems
 from tests.study import tiny
@@ -19,9 +19,14 @@ ARMS = tuple(arm_of(one, BASELINE) for one in [(), *((technique,) for technique 
 TEXTBOOK = arm_of(baselines.TEXTBOOK, BASELINE)
 
 
-def make(budget=5.0, pool=POOL, arms=ARMS, textbook=TEXTBOOK, **changes):
-    options = {'train_size': 90, 'validation': 0.2, 'seed': 0} | changes
-    return plan.make(pool, arms, textbook, minutes=budget, **options)
+def make(budget=5.0, pool=POOL, arms=ARMS, textbook=TEXTBOOK, trials=None, labelled_sets=None, **changes):
+    given = {'train_size': 90, 'tests': 300, 'cross_fitted': False, 'validation': 0.2} | changes
+    task = plan.Task(pool, arms, textbook, **given)
+    return plan.make(task, minutes=budget, trials=trials, labelled_sets=labelled_sets)
+
+
+def arms_of(*chosen):
+    return [arm_of(one, tiny.BASELINE) for one in ((), *((technique,) for technique in chosen))]
 
 
 class PlanTest(chex.TestCase):
@@ -47,14 +52,20 @@ class PlanTest(chex.TestCase):
     def test_references_do_not_eat_the_budget(self):
         many = problems.blobs(20_000, spread=1.0)
         made = make(5, many, ARMS[:2], train_size=20_000)
-        self.assertEqual(made.reference_replicates, 0)
-        self.assertLess(made.seconds['references'], 60)
-        self.assertTrue(any('no references' in line for line in made.cut))
-        self.assertEqual(make(20).reference_replicates, make(20).protocol.replicates)
+        known = references.names(kinds.vector, many.x.shape[1:])
+        missing = set(known) - set(made.references)
+        self.assertTrue(missing)
+        [line] = [line for line in made.cut if 'references' in line]
+        for name in missing:
+            self.assertIn(name, line)
+        others = sum(seconds for phase, seconds in made.seconds.items() if phase != 'references')
+        self.assertLessEqual(made.seconds['references'], max(30, 0.2 * others) + plan.COMPILE_REST)
+        small = make(20)
+        self.assertEqual((small.references, small.reference_sets), (known, small.level.sets))
 
     def test_it_says_what_was_cut(self):
         made, usual = make(0.1), plan.STANDARD
-        for what, field in (('trials', 'trials'), ('replicates', 'replicates'), ('epochs', 'epochs')):
+        for what, field in (('settings an arm', 'trials'), ('labelled sets', 'sets'), ('epochs', 'epochs')):
             have, standard = getattr(made.level, field), getattr(usual, field)
             self.assertLess(have, standard)
             (line,) = [line for line in made.cut if re.search(rf'\b{what}\b', line) and 'instead' in line]
@@ -63,66 +74,72 @@ class PlanTest(chex.TestCase):
         self.assertEqual([line for line in make(600).cut if 'instead' in line], [])
 
     def test_what_the_user_fixes_stays(self):
-        made = make(1.0, trials=7, replicates=9)
-        self.assertEqual((made.protocol.trials, made.protocol.replicates), (7, 9))
+        made = make(1.0, trials=7, labelled_sets=9)
+        self.assertEqual((made.protocol.trials, made.level.sets), (7, 9))
         self.assertEqual(make(60.0, trials=1).protocol.trials, 1)
 
     @parameterized.parameters((0.1, 0.1), (0.3, 5), (0.25, 60))
     def test_the_protocol_can_be_carried_out(self, validation, budget):
         made = make(budget, validation=validation)
         protocol = made.protocol
-        self.assertEqual((protocol.train_size, protocol.validation, protocol.seed), (90, validation, 0))
+        self.assertEqual((protocol.train_size, protocol.validation), (90, validation))
         self.assertEqual(protocol.steps % protocol.eval_every, 0)
         self.assertGreaterEqual(protocol.steps, protocol.eval_every)
-        self.assertBetween(protocol.folds, 2, round(1 / validation))
+        self.assertBetween(protocol.folds, 1, round(1 / validation))
         self.assertIn(90, made.sizes)
         self.assertEqual(list(made.sizes), sorted(set(made.sizes)))
         self.assertLessEqual(made.sizes[-1], len(POOL.y))
         self.assertGreater(len(made.sizes), 2)
         for size in made.sizes:
-            drawn = measure.replicate(POOL, size, protocol, 0)
-            for net in measure.members_of(tuned(ARMS[0]), drawn, POOL.y, protocol):
-                self.assertLessEqual(len(net.train), protocol.capacity[0])
-                self.assertLessEqual(len(net.validation), protocol.capacity[1])
+            most = min(round(1 / validation), np.bincount(POOL.y[:size]).min())
+            for train, held in splits.folds(POOL.y[:size], most, seed=0):
+                self.assertLessEqual(len(train), protocol.capacity[0])
+                self.assertLessEqual(len(held), protocol.capacity[1])
+
+    def test_sizes_and_where_they_are_read_downwards(self):
+        self.assertEqual(make().sizes, (22, 45, 90, 180, 360))
+        self.assertEqual(make().fewer, ())
+        crossed = make(cross_fitted=True, train_size=320, tests=400)
+        self.assertEqual((crossed.sizes, crossed.fewer), ((80, 160, 320), (80, 160)))
+        self.assertGreaterEqual(crossed.protocol.capacity[0], 400)  # the last model has all examples
+        self.assertEqual(make(train_size=400).fewer, (100, 200))
 
     def test_phases_and_costs(self):
         made = make()
-        phases = ['tuning', 'combining', 'measuring', 'final', 'references']
+        phases = ['tuning', 'checking', 'combining', 'final', 'references']
         self.assertEqual(list(made.seconds), phases)
         self.assertEqual(list(made.member_steps), phases[:-1])
         self.assertTrue(all(np.isfinite(s) and s > 0 for s in made.seconds.values()))
+        for phase, seconds in made.compiling.items():
+            self.assertBetween(seconds, 0, made.seconds[phase])
         self.assertGreater(made.megabytes, 0)
         distinct = {arm.recipe._replace(start=None) for arm in ARMS}
         self.assertEqual(made.programs, len(distinct))
 
-    def test_planned_steps_are_the_steps_taken(self):
-        pool, arms = tiny.POOL, tiny.ARMS[:3]
-        made = make(0.1, pool, arms, arms[1], train_size=30, trials=2)
-        found = search.search(arms, pool, tiny.LABELLED, made.protocol)
-        self.assertEqual(sum(t.member_steps for t in found), made.member_steps['tuning'])
-
     def test_shared_searches_are_counted_once_and_longer_ones_longer(self):
-        chosen = (techniques.refit, tiny.ENSEMBLE, techniques.longer, techniques.last_weights)
-        arms = [arm_of(one, tiny.BASELINE) for one in ((), *((t,) for t in chosen))]
-        made = make(0.1, tiny.POOL, arms, arms[0], train_size=30, trials=3)
-        told = []
-        search.search(
-            arms, tiny.POOL, tiny.LABELLED, made.protocol, progress=lambda *amounts: told.append(amounts)
+        arms = arms_of(techniques.refit, tiny.ENSEMBLE, techniques.longer, techniques.last_weights)
+        made = make(20, tiny.POOL, arms, arms[0], train_size=30, trials=4, labelled_sets=5)
+        protocol, sets = made.protocol, 5
+        nets = race.nets(4, protocol.folds) * sets
+        # The baseline's search serves refit and average, which add nets of their own.
+        lengths = nets * (1 + 2 + 1) + sets * (protocol.folds + 5)
+        self.assertEqual(made.member_steps['tuning'], lengths * protocol.steps)
+        another = make(
+            20, tiny.POOL, arms, arms[0], train_size=30, trials=4, labelled_sets=5, cross_fitted=True
         )
-        self.assertEqual(np.sum(told, axis=0)[0], made.member_steps['tuning'])
-        self.assertEqual(made.member_steps['tuning'] % made.protocol.steps, 0)
+        more = race.nets(4, protocol.folds) * 4 * protocol.steps  # the set of the last model
+        self.assertEqual(another.member_steps['tuning'] - made.member_steps['tuning'], more)
 
     def test_what_no_technique_asks_for_is_not_planned(self):
         def final(*chosen):
-            arms = [arm_of(one, tiny.BASELINE) for one in ((), *((t,) for t in chosen))]
-            return make(60, tiny.POOL, arms, arms[0], train_size=30, replicates=4)
+            arms = arms_of(*chosen)
+            return make(60, tiny.POOL, arms, arms[0], train_size=30, labelled_sets=4)
 
         alone, several = final(techniques.l2), final(techniques.l2, tiny.ENSEMBLE)
         self.assertGreater(several.level.nets, 1)
-        steps = 5 * alone.protocol.steps  # four replicates and the model itself
-        self.assertEqual(alone.member_steps['final'], steps)
+        steps = 5 * alone.protocol.steps  # four labelled sets and the model itself
+        self.assertEqual(alone.member_steps['final'], alone.protocol.folds * steps)
         self.assertEqual(several.member_steps['final'], several.level.nets * steps)
-        self.assertEqual(final(techniques.refit).member_steps['final'], round(steps / 0.8))
 
     def test_without_a_budget_the_standard_effort_unless_that_takes_long(self):
         made = make(None)
@@ -134,6 +151,7 @@ class PlanTest(chex.TestCase):
         for field in plan.Level._fields:
             self.assertLessEqual(getattr(large.level, field), getattr(plan.STANDARD, field))
 
-
-def tuned(arm):
-    return search.Tuned(arm, None, (0.1,), 0.1, 20, 3, 100, 0)
+    def test_fewer_comparisons_and_more_examples_find_smaller_differences(self):
+        self.assertGreater(plan.detectable(5, 90, 38), plan.detectable(10, 90, 38))
+        self.assertGreater(plan.detectable(10, 90, 38), plan.detectable(10, 800, 38))
+        self.assertGreater(plan.detectable(10, 800, 38), plan.detectable(10, 800, 2))

@@ -59,7 +59,7 @@ class RefusedTest(chex.TestCase):
             'train_size=73 does not fit this data: it has 72 labelled examples of 3 classes',
         ),
         ({'train_size': 5}, 'train_size=5 does not fit this data: .* give 6 (two a class) to 72'),
-        ({'train_size': 70_000}, 'train_size=70,000 is more than the 65,535 that a replicate may have'),
+        ({'train_size': 70_000}, 'train_size=70,000 is more than the 65,535 that a labelled set may have'),
         ({'techniques': []}, 'techniques is empty: name at least one, or leave it out for all that apply'),
         ({'techniques': ['dropout']}, 'techniques holds a str: give overfit.Technique values'),
         ({'techniques': [techniques.ensemble]}, 'techniques holds a function: give overfit.Technique'),
@@ -160,14 +160,16 @@ class PreparedTest(chex.TestCase):
             made.design,
             [t for t in techniques.STANDARD if t.applies(design_recipe(SPLITS), kinds.vector)],
         )
-        self.assertEqual([arm.techniques for arm in design.arms], [(), *((t,) for t in applicable)])
+        together = baselines.together(baselines.TEXTBOOK, design.baseline)
+        self.assertEqual([arm.techniques for arm in design.arms[:-1]], [(), *((t,) for t in applicable)])
+        self.assertEqual(design.arms[-1], together)
         labels = {arm.label for arm in design.arms}
         self.assertNotIn(techniques.shift.label, labels)
         self.assertNotIn(techniques.convolution.label, labels)
         self.assertContainsSubset({'dropout', 'batch normalisation', 'AdamW', 'average of 5 nets'}, labels)
         self.assertEqual(design.baseline, baselines.baseline(baselines.mlp(3), kinds.vector))
-        self.assertEqual(design.textbook, baselines.TEXTBOOK)
-        self.assertEqual(sorted(design.labelled), list(range(72)))
+        for place in design.places.measured:
+            self.assertEqual(sorted(design.sets[place].labelled), list(range(72)))
         self.assertIs(made.splits, SPLITS)
 
     def test_images_get_what_images_can_have(self):
@@ -176,7 +178,7 @@ class PreparedTest(chex.TestCase):
         self.assertIn(techniques.shift.label, labels)
         self.assertIn(techniques.convolution.label, labels)
         self.assertNotIn(techniques.noise.label, labels)
-        self.assertEqual(design.textbook, baselines.TEXTBOOK_IMAGES)
+        self.assertEqual(design.arms[-1].techniques, baselines.TEXTBOOK_IMAGES)
 
     def test_a_technique_is_compared_once(self):
         design = prepare(techniques=[techniques.l2, techniques.dropout, techniques.l2]).design
@@ -185,12 +187,14 @@ class PreparedTest(chex.TestCase):
         )
 
     def test_the_textbook_is_of_what_is_compared(self):
-        chosen = [techniques.dropout, techniques.l2, techniques.cosine]
-        self.assertEqual(prepare(techniques=chosen).design.textbook, (techniques.cosine, techniques.dropout))
-        self.assertEqual(
-            prepare(techniques=chosen, textbook=[techniques.l2]).design.textbook, (techniques.l2,)
-        )
-        self.assertEqual(prepare(techniques=chosen, textbook=()).design.textbook, ())
+        def textbook(**changes):
+            chosen = [techniques.dropout, techniques.l2, techniques.cosine]
+            arm = prepare(techniques=chosen, **changes).design.arms[-1]
+            return arm.techniques if arm.label == baselines.TEXTBOOK_LABEL else None
+
+        self.assertEqual(textbook(), (techniques.cosine, techniques.dropout))
+        self.assertIsNone(textbook(textbook=[techniques.l2]))  # a row of its own already
+        self.assertIsNone(textbook(textbook=()))
 
     def test_techniques_of_your_own(self):
         rings = augmented(scaled, ring=spaces.Range(0.1, 1.0, 'log'))
@@ -216,33 +220,72 @@ class PreparedTest(chex.TestCase):
         self.assertContainsSubset({'L2 penalty', 'AdamW'}, labels)
 
     def test_sizes_and_seeds_reach_the_plan(self):
-        made = prepare(train_size=30, validation=0.3, seed=7, trials=3, replicates=4)
-        protocol = made.design.plan.protocol
-        self.assertEqual((protocol.train_size, protocol.validation, protocol.seed), (30, 0.3, 7))
-        self.assertEqual((protocol.trials, protocol.replicates), (3, 4))
-        np.testing.assert_array_equal(made.design.labelled, splits_lib.subset(tiny.POOL.y, 30, seed=7))
+        made = prepare(train_size=30, validation=0.3, seed=7, trials=3, labelled_sets=4)
+        protocol, places = made.design.plan.protocol, made.design.places
+        self.assertEqual((protocol.train_size, protocol.validation, protocol.trials), (30, 0.3, 3))
+        self.assertLen(places.measured, 4)
+        for place in places.measured:
+            self.assertLen(made.design.sets[place].labelled, 30)
+        self.assertEqual(made.seed, 7)
+        first, other = made.design.sets[0], prepare(train_size=30, seed=8).design.sets[0]
+        self.assertNotEqual(sorted(first.labelled), sorted(other.labelled))
 
     def test_the_same_request_is_the_same_study(self):
-        first, second = (prepare(train_size=30, techniques=None) for _ in range(2))
-        self.assertEqual(first.design._replace(labelled=None), second.design._replace(labelled=None))
-        np.testing.assert_array_equal(first.design.labelled, second.design.labelled)
+        first, second = (prepare(train_size=30, techniques=None).design for _ in range(2))
+        self.assertEqual(first._replace(sets=None), second._replace(sets=None))
+        for one, other in zip(first.sets, second.sets, strict=True):
+            np.testing.assert_array_equal(one.labelled, other.labelled)
+            self.assertEqual(one.seed, other.seed)
 
     def test_what_will_run_in_words(self):
         made = prepare(train_size=30, techniques=[techniques.l2, techniques.dropout])
         plan, text = made.design.plan, requests.describe(made)
         for words in (
-            f'3 arms × {plan.protocol.trials} trials × {plan.protocol.folds} folds',
+            f'3 arms, each tuned anew on each of {plan.level.sets} labelled sets of 30',
+            f'{plan.protocol.trials} settings × {plan.protocol.folds} folds',
             f'{plan.nets:,} nets',
-            f'{plan.protocol.replicates} fresh replicates',
             f'{plan.programs} program',
             'GiB',
+            f'differences of about {plan.detectable:.1f} points and more can be found',
         ):
             self.assertIn(words, text)
         self.assertTrue(plan.cut)
         for cut in plan.cut:
             self.assertIn(cut, text)
-        self.assertNotIn('replicates share', text)
-        self.assertIn('replicates share most of their labelled examples', requests.describe(prepare()))
+        self.assertIn('name fewer techniques or give more minutes', requests.describe(few_tests()))
+
+
+class CrossFittedTest(chex.TestCase):
+    @parameterized.parameters(
+        (4, {}, 'class c has 4 examples, fewer than the 5 folds of cross-fitting: add examples of it, leave'),
+        (
+            6,
+            {},
+            'class c has 4 labelled examples outside of an outer fold, fewer than the 5 folds of validati',
+        ),
+        (24, {'labelled_sets': 7}, 'labelled_sets=7 is no multiple of 5'),
+    )
+    def test_what_cannot_be_cut_is_refused(self, count, changes, message):
+        rows = np.concatenate([np.flatnonzero(tiny.POOL.y < 2), np.flatnonzero(tiny.POOL.y == 2)[:count]])
+        pool = tiny.POOL._replace(x=tiny.POOL.x[rows], y=tiny.POOL.y[rows])
+        data = tiny.CROSSED._replace(train=pool, test=splits_lib.Holdout(pool.x, pool.y))
+        with self.assertRaises(ValueError) as caught:
+            prepare(data, **changes)
+        self.assertStartsWith(str(caught.exception), message)
+
+    def test_groups_are_counted_in_place_of_examples(self):
+        groups = np.where(tiny.POOL.y == 2, 100 + np.cumsum(tiny.POOL.y == 2) % 3, np.arange(72)).astype(
+            np.int32
+        )
+        pool = tiny.POOL._replace(groups=groups)
+        data = tiny.CROSSED._replace(train=pool, test=splits_lib.Holdout(pool.x, pool.y, groups))
+        with self.assertRaisesRegex(ValueError, 'class c has 3 groups, fewer than the 5 folds of cross-fitt'):
+            prepare(data)
+
+
+def few_tests():
+    few = splits_lib.Holdout(TEST.x[:9], TEST.y[:9])
+    return prepare(SPLITS._replace(test=few), train_size=30, techniques=None)
 
 
 def design_recipe(splits):

@@ -7,7 +7,7 @@ from overfit import base
 from overfit.data import splits
 from overfit.study import combine, protocol, search, spaces, techniques
 from overfit.study.arms import arm_of
-from overfit.train.engine import population, program
+from overfit.train.engine import population
 from tests.study import tiny
 
 PLACES = range(3)
@@ -64,8 +64,9 @@ class SearchTest(chex.TestCase):
         self.assertNotEqual(
             search.settings(tiny.ARMS[0], again, 0), search.settings(tiny.ARMS[0], self.course, 0)
         )
-        longer = search.settings(tiny.ARMS[1], self.course, 0, 2.5)
-        self.assertEqual({one.steps for one in longer}, {100.0})
+        larger = tiny.course([tiny.SETS[0]._replace(labelled=np.arange(72))])
+        longer = search.settings(tiny.ARMS[1], larger, 0)
+        self.assertEqual({one.steps for one in longer}, {40.0 * 72 / 30})
 
     def test_the_choice_is_the_winner_of_the_race(self):
         for number, place in ((0, 0), (0, 2), (2, 1)):
@@ -87,7 +88,7 @@ class SearchTest(chex.TestCase):
             ]
             trained = tiny.train(members)
             trained = [trained[3 * setting : 3 * setting + 3] for setting in range(3)]
-            scores = np.array([[program.score(t.error, t.loss) for t in group] for group in trained])
+            scores = np.array([[t.error + t.loss for t in group] for group in trained])
             going_on = np.argsort(scores[:, 0])[:2]
             best = going_on[scores[going_on].mean(1).argmin()]
             np.testing.assert_allclose(one.fold_scores, scores[best], atol=1e-5)
