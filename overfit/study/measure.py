@@ -7,6 +7,7 @@ import numpy as np
 from overfit.data import splits
 from overfit.study.labelled_sets import LabelledSet
 from overfit.study.procedures import Outcome
+from overfit.train import checkpoint, predict
 
 
 def mistakes(outcomes: Sequence[Outcome], sets: Sequence[LabelledSet], holdout: splits.Holdout) -> np.ndarray:
@@ -46,3 +47,18 @@ def probabilities(outcomes: Sequence[Outcome], sets: Sequence[LabelledSet], coun
         total[one.tested] += outcome.probabilities
         times[one.tested] += 1
     return total / np.maximum(times, 1)
+
+
+def said_by(model: checkpoint.Predictor, holdout: splits.Holdout) -> np.ndarray:
+    """What a model says of the test examples, to the bit as its user will hear it.
+
+    The outcomes of a procedure are the mean of the models that it may hand over, in 16 bits.
+
+    Args:
+        model: trained on none of them.
+        holdout: the test set.
+
+    Returns:
+        `[N, classes]` float32 probabilities.
+    """
+    return np.exp(predict.predict(model.recipe, model.nets, holdout.x)).mean(0)

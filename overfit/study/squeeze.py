@@ -70,7 +70,9 @@ def run(
     combined = decide.combine(course, compared, design, progress)
     tables = tables._replace(squeezed=measure.mistakes(combined.outcomes, sets, holdout))
     model = checkpoint.Predictor.of(combined.final.arm.recipe, combined.nets, pool)
-    results = with_best(study, combined, tables, model, results)
+    # Cross-fitted, the model was trained on the test examples.
+    own = None if study.splits.cross_fitted else measure.said_by(model, holdout)
+    results = with_best(study, combined, tables, own, results)
     keep(results)
 
     plan = design.plan
@@ -95,9 +97,7 @@ def run(
     probabilities = {
         label: measure.probabilities(of_arm, sets, len(holdout)) for label, of_arm in outcomes.items()
     }
-    place = design.places.final
-    tested = len(design.sets[place].tested)
-    of_best = combined.outcomes[place].probabilities if tested else probabilities['squeezed']
+    of_best = probabilities['squeezed'] if own is None else own
     material = Material(
         curves={label: learning_curve(outcomes[label]) for label in (design.arms[0].label, 'squeezed')},
         confusion=material_lib.confusion(holdout.reveal(), of_best),
@@ -222,10 +222,18 @@ def with_best(
     study: Study,
     combined: decide.Combined,
     tables: Tables,
-    model: checkpoint.Predictor,
+    own: np.ndarray | None,
     results: Results,
 ) -> Results:
-    """The results with the squeezed model's row and the best model's error."""
+    """The results with the squeezed model's row and the best model's error.
+
+    Args:
+        study: what was run.
+        combined: what the combination came to.
+        tables: with that of the squeezed model.
+        own: what the best model says of test examples, see `measure.said_by`; `None`: it knows them.
+        results: without these.
+    """
     design, holdout = study.design, study.splits.test
     figures = ledger_lib.figures(tables)
     error, difference, worth = figures.squeezed
@@ -234,11 +242,11 @@ def with_best(
         recipe=ledger_lib.describe(combined.final.arm.recipe, study.splits.train.x.shape[1:]),
         hyper=combined.final.hyper.numbers(),
     )
-    nets, size = len(model.nets), len(design.sets[design.places.final].labelled)
+    nets, size = len(combined.nets), len(design.sets[design.places.final].labelled)
     alone = stats.interval(tables.squeezed, tables.columns, one_model=True)
     best = Best(None, error.mean, nets, None, alone.low, alone.high, size)
-    if len(design.sets[design.places.final].tested):
-        wrong = holdout.wrong(combined.outcomes[design.places.final].classes[0])
+    if own is not None:
+        wrong = holdout.wrong(own.argmax(-1))
         found = stats.wilson(int(wrong.sum()), len(wrong))
         best = Best(None, 100 * float(wrong.mean()), nets, int(wrong.sum()), *found, size)
     return results._replace(
@@ -263,7 +271,7 @@ def optimism(compared: decide.Compared, tables: Tables, validated: int) -> stats
     if not sound.any():
         return None
     mistakes = np.mean([table for (_, table), good in zip(known, sound, strict=True) if good], axis=0)
-    return stats.search_optimism(100 * errors[sound], mistakes, validated)
+    return stats.search_optimism(100 * errors[sound], mistakes, validated, tables.columns)
 
 
 def first_rows(results: Results) -> str:
