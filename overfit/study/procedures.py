@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from overfit.study.course import Course, Run
+from overfit.study.protocol import fold_count
 from overfit.study.search import Tuned
 
 
@@ -47,7 +48,8 @@ def models_of(tuned: Tuned, course: Course) -> list[list[Run]]:
         return [[run] for run in tuned.runs]
     count = arm.nets if arm.nets > 1 else len(tuned.runs)
     if arm.refit:
-        stretch = 1 / (1 - course.protocol.validation)
+        folds = fold_count(course.protocol.validation)
+        stretch = folds / (folds - 1)
         hyper = tuned.hyper.with_numbers(steps=stretch * tuned.hyper.steps)
         plain = plain._replace(hyper=hyper, stop_at=stretch * tuned.best_step)
     nets = [plain._replace(net=n) for n in range(count)]

@@ -52,6 +52,12 @@ class ProceduresTest(chex.TestCase):
             self.assertEqual(together[:3], [run for [run] in models])
             self.assertLen(together, 5)
 
+    def test_a_refit_is_longer_as_it_has_more_examples_than_a_fold(self):
+        """Of `validation=0.3` the folds are thirds: 30 examples are half as many again as 20."""
+        course = tiny.course(protocol=tiny.PROTOCOL._replace(validation=0.3))
+        [[run], *_] = procedures.models_of(self.tuned[2][0], course)
+        self.assertAlmostEqual(run.stop_at, 1.5 * self.tuned[2][0].best_step)
+
     def test_classes_and_probabilities_are_those_of_the_nets(self):
         for of_arm, tuned in zip(self.found, self.tuned, strict=True):
             for outcome, one in zip(of_arm, tuned, strict=True):
@@ -77,7 +83,8 @@ class ProceduresTest(chex.TestCase):
         for one, other in zip(refit, both, strict=True):
             ends = 10 * int(np.ceil(one.tuned.best_step * 1.25 / 10))  # rounded up to an evaluation
             self.assertEqual((one.member_steps, other.member_steps), (3 * ends, 5 * ends))
-        steps, nets = np.sum(self.steps, axis=0)
+        steps, nets, seconds = np.sum(self.steps, axis=0)
+        self.assertGreater(seconds, 0)
         self.assertEqual(nets, 3 * (2 + 5))
         self.assertEqual(steps, sum(one.member_steps for one in (*ensemble, *both)))
 
