@@ -10,7 +10,6 @@ from overfit.nn import models
 from overfit.study import baselines, ledger, spaces, techniques
 from overfit.study.arms import Arm, Baseline, Technique, arm_of
 from overfit.train import optimizers, start
-from tests import problems
 from tests.study import tiny
 
 PLAIN = baselines.baseline(baselines.mlp(3), kinds.image)

@@ -139,3 +139,20 @@ class LayOutTest(parameterized.TestCase):
         self.assertEqual(list(places.sizes), [12, 24])
         for other, at in places.sizes.items():
             self.assertEqual({len(sets[place].labelled) for place in at}, {other})
+
+    def test_sizes_at_which_a_class_is_too_small_are_left_out(self):
+        rows = np.concatenate([np.flatnonzero(Y < 2), np.flatnonzero(Y == 2)[:8]])
+        data = SPLITS._replace(train=tiny.POOL._replace(x=tiny.POOL.x[rows], y=Y[rows]))
+        for folds, expected in ((2, [28, 42]), (5, [42]), (7, [])):
+            _, places = labelled_sets.lay_out(data, None, 3, 1, (7, 28, 42), folds=folds, seed=5)
+            self.assertEqual(list(places.sizes), expected, folds)
+            self.assertEqual(sum(len(at) for at in places.sizes.values()), 3 * len(expected))
+
+
+class MostFoldsTest(chex.TestCase):
+    def test_examples_or_groups_of_the_rarest_class(self):
+        self.assertEqual(labelled_sets.most_folds(tiny.POOL, np.arange(71)), 23)
+        pool = tiny.POOL._replace(groups=GROUPS)
+        self.assertEqual(labelled_sets.most_folds(pool, np.arange(72)), 6)
+        some = np.flatnonzero((Y > 0) | (GROUPS < 2))
+        self.assertEqual(labelled_sets.most_folds(pool, some), 2)

@@ -1,85 +1,144 @@
-"""Tables of mistakes on disk: nothing is lost, and what is none is refused."""
+"""Tables on disk: read back they give every figure of the ledger; probabilities as any tool reads them."""
 
 import csv
 import pathlib
 import tempfile
 
+import chex
 import numpy as np
-from absl.testing import absltest
 
 from overfit.study import ledger, tables
+from tests.study import tiny
 
 RNG = np.random.default_rng(0)
 
 
-def table():
-    found = RNG.random((5, 40)).astype(np.float32)
-    found[1, :7] = np.nan
+def table(sets=4, examples=12):
+    return RNG.random((sets, examples)).astype(np.float32)
+
+
+def holed():
+    found = table()
+    found[1:, :6] = found[0, 6:] = np.nan
     return found
 
 
-TABLES = tables.Tables(
-    arms={'plain = 1': table(), 'a/b': table()},
-    controls={'again': table()},
-    sizes={20: table(), 80: table()},
-    fewer={'a/b': {20: table(), 30: table()}},
+WHOLE = tables.Tables(
+    arms={'tuned baseline': table(), 'l=1 / "a", b': holed(), **{f'arm {n}': table() for n in range(11)}},
+    controls={'tuned baseline, tuned again (1)': table()},
+    sizes={100: table(), 25: table()},
+    fewer={'arm 1': {25: table(), 50: table()}, 'l=1 / "a", b': {50: holed()}},
     squeezed=table(),
-    references={'SVM': table()},
-    train_size=40,
-    columns=np.arange(40) // 2,
+    references={'RBF SVM': table()},
+    train_size=50,
+    columns=np.repeat(np.arange(4), 3),
 )
+LEAST = tables.Tables({'the baseline': table()}, {}, {}, {}, None, {}, 50, None)
 
 
-class TablesTest(absltest.TestCase):
+class FileTest(chex.TestCase):
     def setUp(self):
         super().setUp()
-        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        self.path = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory())) / 'tables.npz'
 
-    def check(self, found, wanted):
-        if hasattr(wanted, 'items'):
-            self.assertEqual(list(found), list(wanted))
-            for key, value in wanted.items():
-                self.check(found[key], value)
-        else:
-            np.testing.assert_array_equal(found, wanted)
+    def again(self, given):
+        tables.write(given, self.path)
+        return tables.read(self.path)
 
-    def test_what_was_written_is_read(self):
-        for given in (TABLES, TABLES._replace(columns=None, squeezed=None, fewer={}, references={})):
-            tables.write(given, self.folder / 'tables.npz')
-            found = tables.read(self.folder / 'tables.npz')
-            for field in tables.Tables._fields:
-                wanted = getattr(given, field)
-                if wanted is None:
-                    self.assertIsNone(getattr(found, field))
-                else:
-                    self.check(getattr(found, field), wanted)
+    def test_what_is_written_is_read(self):
+        for given in (WHOLE, LEAST):
+            found = self.again(given)
+            self.assertEqual(list(found.arms), list(given.arms))
+            chex.assert_trees_all_equal(found, given)
+            for field in ('controls', 'sizes', 'fewer', 'references'):
+                self.assertEqual(list(getattr(found, field)), list(getattr(given, field)), field)
+            self.assertEqual(found.baseline.dtype, np.float32)
+        self.assertEqual({type(size) for size in self.again(WHOLE).fewer['arm 1']}, {int})
 
-    def test_the_ledger_of_a_file_is_that_of_the_study(self):
-        full = TABLES._replace(
-            arms={label: np.nan_to_num(one) for label, one in TABLES.arms.items()},
-            controls={}, sizes={}, fewer={}, squeezed=None, references={},
-        )  # fmt: skip
-        tables.write(full, self.folder / 'tables.npz')
-        self.assertEqual(ledger.figures(tables.read(self.folder / 'tables.npz')), ledger.figures(full))
+    def test_a_study_read_back_gives_the_ledger_again(self):
+        for ran in (tiny.ran(), tiny.crossed()):
+            found = ledger.figures(self.again(ran.found.tables))
+            results = ran.found.results
+            self.assertEqual(found.errors, tuple(r.test_error for r in (results.baseline, *results.arms)))
+            self.assertEqual(found.differences, tuple(row.difference for row in results.arms))
+            self.assertEqual(found.worths, tuple(row.labels_worth for row in results.arms))
+            self.assertEqual(found.near_best, tuple(row.near_best for row in results.arms))
+            controls = tuple((row.test_error, row.difference) for row in results.controls)
+            self.assertEqual(found.controls, controls)
+            self.assertEqual(found.sizes, {point.size: point.test_error for point in results.size_curve})
+            squeezed = results.squeezed
+            self.assertEqual(
+                found.squeezed, (squeezed.test_error, squeezed.difference, squeezed.labels_worth)
+            )
+            self.assertEqual((found.margin, found.detectable), (results.margin, results.detectable))
+            references = {one.name: (one.test_error, one.difference) for one in results.references}
+            self.assertEqual(found.references, references)
 
-    def test_a_file_of_something_else(self):
-        np.savez(self.folder / 'other.npz', x=np.zeros(3))
-        with self.assertRaisesRegex(ValueError, 'other.npz holds no tables of a study: give the tables.npz'):
-            tables.read(self.folder / 'other.npz')
+    def test_another_file_is_refused(self):
+        np.savez(self.path, x=np.zeros(3))
+        with self.assertRaisesRegex(ValueError, 'holds no tables of a study: give the tables.npz'):
+            tables.read(self.path)
 
-    def test_probabilities_are_a_line_an_arm_and_example(self):
-        given = {'plain': RNG.dirichlet(np.ones(3), 4), 'the, other': RNG.dirichlet(np.ones(3), 4)}
-        y, path = np.array([0, 2, 1, 1]), self.folder / 'oof.csv'
-        tables.write_probabilities(given, y, ('no', 'yes, maybe', 'it’s'), path)
-        with open(path, newline='', encoding='utf-8') as file:
-            header, *lines = csv.reader(file)
-        self.assertEqual(header[:3], ['example', 'truth', 'arm'])
-        self.assertLen(lines, 8)
-        for label, wanted in given.items():
-            rows = [line for line in lines if line[2] == label]
-            self.assertEqual([row[1] for row in rows], ['no', 'it’s', 'yes, maybe', 'yes, maybe'])
-            np.testing.assert_allclose([[float(v) for v in row[3:]] for row in rows], wanted, atol=1e-4)
+    def test_names_say_where_an_array_belongs(self):
+        """Whoever has NumPy alone finds the baseline, and the arm of a label."""
+        tables.write(tiny.ran().found.tables, self.path)
+        with np.load(self.path) as held:
+            labels = dict(entry.split('=', 1) for entry in held['labels'].tolist())
+            self.assertEqual(labels['arms/0'], 'tuned baseline')
+            difference = 100 * (held['arms/1'] - held['arms/0']).mean()
+        row = tiny.ran().found.results.arms[0]
+        self.assertEqual(labels['arms/1'], row.technique)
+        self.assertAlmostEqual(difference, row.difference.mean, places=4)
 
 
-if __name__ == '__main__':
-    absltest.main()
+class ProbabilitiesTest(chex.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.path = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory())) / 'oof.csv'
+
+    def rows(self, *arguments):
+        tables.write_probabilities(*arguments, self.path)
+        with open(self.path, newline='', encoding='utf-8') as file:
+            return list(csv.DictReader(file))
+
+    def test_the_error_can_be_made_of_them(self):
+        found = tiny.crossed().found
+        rows = self.rows(found.probabilities, tiny.POOL.y, tiny.POOL.classes)
+        labels = ['tuned baseline', 'dropout', 'SGD with momentum', 'squeezed']
+        self.assertEqual(list(found.probabilities), labels)
+        self.assertLen(rows, 4 * 72)
+        for label in labels:
+            of_arm = [row for row in rows if row['arm'] == label]
+            self.assertEqual([int(row['example']) for row in of_arm], list(range(72)))
+            wrong = unsure = 0
+            for row in of_arm:
+                said = {name: float(row[f'probability of {name}']) for name in tiny.POOL.classes}
+                self.assertAlmostEqual(sum(said.values()), 1, places=2)
+                first, second, _ = sorted(said.values(), reverse=True)
+                wrong += max(said, key=said.get) != row['truth']
+                unsure += first - second < 2e-3
+            expected = (found.probabilities[label].argmax(1) != tiny.POOL.y).sum()
+            self.assertLessEqual(abs(wrong - expected), unsure)
+            self.assertLessEqual(unsure, 3)
+            np.testing.assert_array_equal(
+                [row['truth'] for row in of_arm], np.array(tiny.POOL.classes)[tiny.POOL.y]
+            )
+
+    def test_they_tell_what_the_table_of_one_net_a_set_tells(self):
+        """An average of nets is one model a set: where every example is tested once, both have one error."""
+        found = tiny.crossed().found
+        outcomes = tiny.crossed().combined.outcomes
+        self.assertEqual({len(one.classes) for one in outcomes}, {2})
+        table = found.tables.squeezed
+        said = found.probabilities['squeezed'].argmax(1) != tiny.POOL.y
+        agree = np.nanmax(table, 0) == np.nanmin(table, 0)
+        certain = np.isin(np.nanmean(table, 0), (0, 1)) & agree  # both nets say the same
+        self.assertGreater(certain.mean(), 0.6)
+        np.testing.assert_array_equal(said[certain], np.nanmean(table, 0)[certain] == 1)
+
+    def test_names_of_all_sorts(self):
+        classes = ('a, b', 'c "d"\ne', 'ü\ud800')
+        rows = self.rows({'x,y': np.full((2, 3), [0.123456, 0.5, 0.376544])}, np.array([2, 1]), classes)
+        self.assertEqual([row['truth'] for row in rows], ['ü\\ud800', 'c "d"\ne'])
+        self.assertEqual(rows[0]['arm'], 'x,y')
+        self.assertEqual(rows[0]['probability of a, b'], '0.1235')
