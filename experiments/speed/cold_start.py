@@ -182,7 +182,7 @@ def _tuned(arm, place, runs):
         tuple(runs),
         fold_scores=(0.0,) * len(runs),
         error=0.0,
-        best_step=int(runs[0].hyper.steps),
+        refit_step=int(runs[0].hyper.steps),
         trials=1,
         member_steps=0,
         diverged=0,

@@ -76,7 +76,7 @@ def combine(
 ) -> list[search.Tuned]:
     """Combines techniques greedily on each labelled set, as long as its validation score falls.
 
-    Starts from the arm that scores best, the textbook's combination among them. Leaves out, one at a time,
+    Starts from the arm that scores best, or the textbook's (`start_of`). Leaves out, one at a time,
     what is in it but did not help alone; then adds others in the order of their own scores. What does not
     improve the score is undone. No labelled set knows of another, but their tries are trained together.
 
@@ -120,7 +120,7 @@ def _climb(tuned, course, baseline, fits, effort):
     plain, *others = tuned
     judged = [t for t in others if all(one.judged_by_validation for one in t.arm.techniques)]
     singles = sorted((t for t in judged if len(t.arm.techniques) == 1), key=lambda t: t.score)
-    best = min([plain, *judged], key=lambda t: t.score)
+    best = start_of([plain, *judged], course)
     seed, tries = course.sets[plain.place].seed, effort.tries
     for move in moves(singles, plain, best, effort):
         if tries == 0:
@@ -142,6 +142,30 @@ def _climb(tuned, course, baseline, fits, effort):
         if beats(found, best):
             best = found
     yield best
+
+
+def start_of(judged: Sequence[search.Tuned], course: Course) -> search.Tuned:
+    """What a combination starts from: what scores best, but the textbook's where that is not clearly worse.
+
+    The best of forty single arms on some eighty validation examples is the luckiest one: on digits@200 one
+    that led by two examples took a labelled set's final error from 2.5 to 5.8 %.
+
+    Args:
+        judged: the baseline, and arms that validation can judge, of one technique or several.
+        course: their labelled sets.
+
+    Returns:
+        The arm of the best score; or of those with several techniques the best one, where its validation
+        error is larger by no more than a standard error of the difference.
+    """
+    best = min(judged, key=lambda t: t.score)
+    several = [t for t in judged if len(t.arm.techniques) > 1]
+    if not several:
+        return best
+    trusted = min(several, key=lambda t: t.score)
+    count = course.validated(best.place, len(best.runs))
+    doubt = (max(best.error + trusted.error, 1 / count) / count) ** 0.5
+    return trusted if trusted.error <= best.error + doubt else best
 
 
 def undone(technique: Technique, techniques: Sequence[Technique], baseline: Baseline) -> bool:

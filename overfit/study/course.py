@@ -78,6 +78,10 @@ class Course:
         longer = max(1.0, len(self.sets[place].labelled) / self.protocol.train_size)
         return float(longer * arm.stretch * self.protocol.steps)
 
+    def validated(self, place: int, folds: int) -> int:
+        """Examples of a labelled set that validate in so many of its folds."""
+        return sum(len(held) for _, held in self._folds_of(place)[:folds])
+
     def expect(self, arms: Iterable[Arm], also: Iterable[str] = ()) -> None:
         """Announces arms: with the numbers of all of them present, those of a structure share one program.
 

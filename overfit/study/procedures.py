@@ -51,7 +51,7 @@ def models_of(tuned: Tuned, course: Course) -> list[list[Run]]:
         folds = fold_count(course.protocol.validation)
         stretch = folds / (folds - 1)
         hyper = tuned.hyper.with_numbers(steps=stretch * tuned.hyper.steps)
-        plain = plain._replace(hyper=hyper, stop_at=stretch * tuned.best_step)
+        plain = plain._replace(hyper=hyper, stop_at=stretch * tuned.refit_step)
     nets = [plain._replace(net=n) for n in range(count)]
     return [nets] if arm.nets > 1 else [[net] for net in nets]
 

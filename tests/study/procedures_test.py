@@ -39,13 +39,13 @@ class ProceduresTest(chex.TestCase):
             self.assertLen({run._replace(net=0) for run in nets}, 1)
 
     def test_a_refit_takes_every_label_for_the_chosen_time(self):
-        """Four fifths of the examples took `best_step` steps: all of them take a quarter more."""
+        """Four fifths of the examples took `refit_step` steps: all of them take a quarter more."""
         for number, one in enumerate(self.tuned[2]):
             models = procedures.models_of(one, self.course)
             self.assertLen(models, 3)
             for net, [run] in enumerate(models):
                 self.assertEqual((run.net, run.place), (net, number))
-                self.assertAlmostEqual(run.stop_at, 1.25 * one.best_step)
+                self.assertAlmostEqual(run.stop_at, 1.25 * one.refit_step)
                 self.assertAlmostEqual(run.hyper.steps, 50)
                 self.assertEqual(run.hyper.with_numbers(steps=40.0), one.hyper)
             [together] = procedures.models_of(self.tuned[3][number], self.course)
@@ -81,7 +81,7 @@ class ProceduresTest(chex.TestCase):
         self.assertEqual({one.member_steps for one in plain}, {0})
         self.assertEqual({one.member_steps for one in ensemble}, {2 * 40})  # nets 3 and 4
         for one, other in zip(refit, both, strict=True):
-            ends = 10 * int(np.ceil(one.tuned.best_step * 1.25 / 10))  # rounded up to an evaluation
+            ends = 10 * int(np.ceil(one.tuned.refit_step * 1.25 / 10))  # rounded up to an evaluation
             self.assertEqual((one.member_steps, other.member_steps), (3 * ends, 5 * ends))
         steps, nets, seconds = np.sum(self.steps, axis=0)
         self.assertGreater(seconds, 0)

@@ -15,7 +15,7 @@ PLACES = range(3)
 
 def close(one, other, test):
     """That two tuned arms are the same but for the order of sums."""
-    for field in ('hyper', 'trials', 'member_steps', 'diverged', 'best_step'):
+    for field in ('hyper', 'trials', 'member_steps', 'diverged', 'refit_step'):
         test.assertEqual(getattr(one, field), getattr(other, field), field)
     np.testing.assert_allclose(one.fold_scores, other.fold_scores, atol=1e-5)
     np.testing.assert_allclose(one.error, other.error, atol=1e-6)
@@ -96,7 +96,7 @@ class SearchTest(chex.TestCase):
             np.testing.assert_allclose(one.error, np.mean([t.error for t in trained[best]]), atol=1e-6)
             self.assertAlmostEqual(one.hyper.learning_rate, tried[best]['learning_rate'])
             together = np.mean([t.curve[:, 4] + 1e-3 * t.curve[:, 3] for t in trained[best]], axis=0)
-            self.assertEqual(one.best_step, trained[best][0].curve[together.argmin(), 0])
+            self.assertEqual(one.refit_step, trained[best][0].curve[together.argmin(), 0])
 
     def test_the_nets_of_the_chosen_setting_have_predicted_and_lost_their_weights(self):
         for one in self.flat():
