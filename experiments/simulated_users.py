@@ -130,7 +130,7 @@ def ask(
     # The labels of the user's own test examples are copied into a test set again: no procedure gets them.
     y = np.concatenate([data.test.reveal(), big.y[rest]])
     everything = splits.Holdout(np.concatenate([data.test.x, big.x[rest]]), y)
-    found, places = labelled_sets.lay_out(data, None, sets, controls, (), seed=seed)
+    found, places = labelled_sets.lay_out(data, None, sets, controls, (), folds=1, seed=seed)
     more = count + np.arange(len(rest))
     found = tuple(
         one._replace(tested=np.concatenate([one.tested, more if place == places.final else more[:SOME]]))

@@ -43,7 +43,7 @@ class ReadmeTest(absltest.TestCase):
 
     def test_the_studies_run(self):
         """As they stand, but for less effort."""
-        little = {'minutes': 0.1, 'trials': 1, 'replicates': 3}
+        little = {'minutes': 0.1, 'trials': 1, 'labelled_sets': 5}
         examples = problems.blobs(60)
         chosen = [overfit.techniques.dropout]
 
@@ -56,7 +56,7 @@ class ReadmeTest(absltest.TestCase):
         with mock.patch.object(overfit, 'squeeze', squeeze, create=True):
             names = {'x': examples.x, 'y': examples.y, 'more': examples.x}
             exec(self.code()[1], names)
-            self.assertEqual(len(list(pathlib.Path('runs/mine').iterdir())), 3)
+            self.assertEqual(len(list(pathlib.Path('runs/mine').iterdir())), 5)
             exec(self.code()[2], names)
         self.assertEqual([row.technique for row in names['result'].arms], ['jitter', 'dropout'])
 

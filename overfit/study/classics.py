@@ -16,14 +16,11 @@ from overfit.study import machine
 
 # An SVM's (width, C): the kernel is exp(-width * d² / mean d²), so a width means the same everywhere.
 SVM_GRID = tuple((width, c) for width in (1.0, 0.3, 3.0, 0.1, 10.0) for c in (10.0, 1.0, 100.0))
-# With gradient histograms the labelled examples are separated at C = 10: more changes no mistake.
-GRADIENTS_GRID = ((1.0, 10.0), (2.0, 10.0))
+GRADIENTS_GRID = ((1.0, 10.0), (2.0, 10.0))  # C = 10 separates the labelled examples: more changes nothing
 LOGISTIC_GRID = (10.0, 1.0, 100.0, 0.1, 1000.0)  # C, of inputs whose mean squared length is 1
 TREES_GRID = (1, 3)  # of how many columns a node may choose: multiples of the square root of their number
 BOOSTING_GRID = (4, 16)  # leaves of a tree
-# Of settings within half a standard deviation of the fewest mistakes, the first is taken: the fewest alone
-# leads to up to 0.2 points more (gradient histograms at 100 labels).
-SLACK = 0.5
+SLACK = 0.5  # standard deviations: of settings so near the fewest mistakes the first is taken (0.2 points)
 # A forest sets the filters of warnings while it grows, and these belong to all threads.
 ONE_FOREST = threading.Lock()
 MOST_COPIES, MOST_ROWS, MOST_ROWS_TUNED = 20, 6000, 1500  # rows: of originals and copies together

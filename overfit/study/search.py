@@ -222,9 +222,9 @@ def _refit_step(trained, restore_best, validated):
     """The last evaluation that is not clearly worse than the best one, on all folds together.
 
     Nets go on learning where a few validation examples have long stopped to tell; where labels are wrong
-    these do tell. Averages of refitted nets of the textbook's recipe err on 1.6, 6.2 and 6.3 % if they stop at
-    the best evaluation (digits@200, USPS@100, digits@200 with a fifth of the labels random), on 1.3, 5.9 and
-    9.6 % if they never do, on 1.3, 5.7 and 6.6 % if they stop here.
+    these do tell. Averages of refitted nets of the textbook's recipe err on 1.6, 6.2 and 6.3 % if they stop
+    at the best evaluation (digits@200, USPS@100, digits@200 with a fifth of the labels random), on 1.3, 5.9
+    and 9.6 % if they never do, on 1.3, 5.7 and 6.6 % if they stop here.
     """
     curves = [t.curve for t in trained if not t.diverged]
     if not restore_best or len({len(curve) for curve in curves}) != 1:

@@ -56,7 +56,7 @@ class ProceduresTest(chex.TestCase):
         """Of `validation=0.3` the folds are thirds: 30 examples are half as many again as 20."""
         course = tiny.course(protocol=tiny.PROTOCOL._replace(validation=0.3))
         [[run], *_] = procedures.models_of(self.tuned[2][0], course)
-        self.assertAlmostEqual(run.stop_at, 1.5 * self.tuned[2][0].best_step)
+        self.assertAlmostEqual(run.stop_at, 1.5 * self.tuned[2][0].refit_step)
 
     def test_classes_and_probabilities_are_those_of_the_nets(self):
         for of_arm, tuned in zip(self.found, self.tuned, strict=True):

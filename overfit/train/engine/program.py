@@ -131,7 +131,7 @@ class Record(NamedTuple):
 def score(error: base.Array | float, loss: base.Array | float) -> base.Array | float:
     """What selection minimises: the validation error, and among near-equals the lower cross-entropy.
 
-    The kept weights of a net and the choice among settings follow the same score.
+    A net keeps its weights of the lowest score. (Settings are chosen by `study.search.choice`.)
 
     Args:
         error: validation error, a fraction.
