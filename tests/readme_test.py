@@ -11,6 +11,7 @@ import numpy as np
 from absl.testing import absltest
 
 import overfit
+from experiments import evidence
 from overfit import door
 from overfit.report import wording
 from overfit.study import results
@@ -23,9 +24,14 @@ README = (ROOT / 'README.md').read_text(encoding='utf-8')
 class ReadmeTest(absltest.TestCase):
     def test_the_table_is_the_one_of_the_committed_run(self):
         parts = re.findall(r'<!-- table: (\S+) -->\n```\n(.*?)```\n<!-- end -->', README, re.DOTALL)
-        self.assertLen(parts, 1)
-        path, shown = parts[0]
-        self.assertEqual(shown.strip(), wording.table(results.read(ROOT / path)).strip())
+        self.assertNotEmpty(parts)
+        for path, shown in parts:
+            self.assertEqual(shown.strip(), wording.table(results.read(ROOT / path)).strip())
+
+    def test_the_evidence_is_that_of_the_committed_results(self):
+        parts = re.findall(r'<!-- evidence: (\w+) -->\n(.*?)\n<!-- end -->', README, re.DOTALL)
+        made = {'replication': evidence.replication(), 'own_data': evidence.own_data()}
+        self.assertEqual(dict(parts), made)
 
     def test_ci_runs_exactly_the_test_command(self):
         command = re.search(r'^## Tests\n\n```\n(.*?)\n```', README, re.DOTALL | re.MULTILINE)[1]

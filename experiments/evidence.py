@@ -1,0 +1,89 @@
+"""The README's tables of how far the verdicts can be trusted, made of the committed results."""
+
+import json
+import pathlib
+from collections.abc import Sequence
+
+RESULTS = pathlib.Path(__file__).parent / 'results'
+REPLICATIONS = ('replication_digits_200.json', 'replication_usps_100.json')
+OWN_DATA = (
+    'own_data_mnist.json',
+    'own_data_fashion_mnist.json',
+    'own_data_made_table.json',
+    'own_data_mnist_nets.json',
+)
+
+
+def replication() -> str:
+    """Whole studies again with other seeds: how far they agree."""
+    rows = []
+    for found in map(_read, REPLICATIONS):
+        baseline, count = found['baseline_error'], len(found['rows'])
+        clashes = len(found['helps_in_one_and_hurts_in_another'])
+        rows.append(
+            (
+                f'{found["data"]["name"]}, {found["data"]["train"]:,} labels, {found["runs"]} runs',
+                f'{baseline["mean"]:.1f} ± {baseline["sd"]:.1f} %',
+                f'{100 * found["coverage"]:.1f} %',
+                f'{clashes} of {count}',
+                f'{100 * found["controls_with_a_verdict"]:.0f} %',
+                f'{found["apart_in_two_runs"]["mean"]:.1f} of {count - _controls(found)}',
+            )
+        )
+    titles = (
+        '',
+        'baseline, ± s.d. over runs',
+        "95 % intervals that hold the other runs' mean",
+        'rows that help in one run and hurt in another',
+        'controls with a verdict',
+        'rows of two runs that differ by more than both intervals',
+    )
+    return _table(titles, rows)
+
+
+def own_data() -> str:
+    """Simulated users without a test set: how often the truth lay within their intervals."""
+    rows = []
+    for found in map(_read, OWN_DATA):
+        crossed, held = found['modes']['cross-fitted'], found['modes']['holdout']
+        name = found['data']['name'] + (' (nets)' if 'nets' in found['command'] else '')
+
+        def both(key, form, modes=(crossed, held)):
+            return ' / '.join(form.format(one[key]) for one in modes)
+
+        rows.append(
+            (
+                f'{name}, {crossed["users"]} users',
+                both('coverage_of_difference', '{:.1%}'),
+                both('coverage_of_model_error', '{:.1%}'),
+                both('half_width_of_difference', '± {:.1f}'),
+                both('half_width_of_model_error', '± {:.1f}'),
+                ' / '.join(str(_decided(one)) for one in (crossed, held)),
+            )
+        )
+    titles = (
+        'cross-fitted / 30 % held out',
+        'true differences within 95 % intervals',
+        "the saved model's true error within its interval",
+        'interval of a difference, points',
+        "interval of the model's error, points",
+        'helps and hurts',
+    )
+    return _table(titles, rows)
+
+
+def _read(name):
+    return json.loads((RESULTS / name).read_text())
+
+
+def _decided(mode):
+    return mode['verdicts']['helps'] + mode['verdicts']['hurts']
+
+
+def _controls(found):
+    return sum('tuned again' in label for label in found['rows'])
+
+
+def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [titles, ['---'] * len(titles), *rows]
+    return '\n'.join('| ' + ' | '.join(line) + ' |' for line in lines)
