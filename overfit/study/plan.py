@@ -10,6 +10,7 @@ from overfit import base
 from overfit.study import costs as costs_lib
 from overfit.study import race, references
 from overfit.study.arms import Arm
+from overfit.study.labelled_sets import OUTER_FOLDS
 from overfit.study.levels import LEVELS, STANDARD, Level
 from overfit.study.protocol import Protocol, fold_count
 from overfit.train.engine import population
@@ -101,9 +102,16 @@ def make(
     Returns:
         The plan; the lowest level where none fits.
     """
-    levels = LEVELS if minutes else LEVELS[: LEVELS.index(STANDARD) + 1]
+
+    def rounded(level):
+        """Cross-fitting takes whole rounds of outer folds."""
+        whole = level.sets - level.sets % OUTER_FOLDS if task.cross_fitted else level.sets
+        return level._replace(sets=whole)
+
+    levels, standard = LEVELS if minutes else LEVELS[: LEVELS.index(STANDARD) + 1], rounded(STANDARD)
     levels = [
-        level._replace(trials=trials or level.trials, sets=labelled_sets or level.sets) for level in levels
+        level._replace(trials=trials or level.trials, sets=labelled_sets or level.sets)
+        for level in map(rounded, levels)
     ]
     costs = costs_lib.estimate(task.arms, task.textbook, task.pool)
     plans = [_at(level, task, costs) for level in levels]
@@ -121,7 +129,7 @@ def make(
         ('nets', 'nets in the final average'),
         ('controls', 'controls'),
     ):
-        have, usual = getattr(chosen.level, field), getattr(STANDARD, field)
+        have, usual = getattr(chosen.level, field), getattr(standard, field)
         if have < usual and not asked.get(field):
             cut.append(f'{what}: {have} instead of {usual}')
     known = references.names(task.pool.kind, task.pool.x.shape[1:])
