@@ -33,7 +33,7 @@ class Member(NamedTuple):
     Attributes:
         recipe: what shapes its program.
         hyper: its numbers.
-        seed: of all its randomness, 0 to 2^32 - 1; members of different arms with one seed share a replicate.
+        seed: of all its randomness, 0 to 2^32 - 1; members of one seed draw alike.
         train: `[n]` indices of its training examples.
         validation: `[v]` indices held out; empty: the last weights are kept.
         restore_best: keep the weights of the best evaluation instead of the last ones.
