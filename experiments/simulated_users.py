@@ -246,8 +246,8 @@ def read(asked: Asked, mistakes: Mistakes) -> Seen:
             stats.interval(table[:, :own], groups, one_model=True) for table in mistakes.tables.values()
         ]
     else:  # as `squeeze.with_best`: of the one model, not of all labelled sets
-        wrong = [int(table[0, :own].sum()) for table in mistakes.final.values()]
-        of_models = [Interval(100 * count / own, *stats.wilson(count, own), 1) for count in wrong]
+        wrong = [table[0, :own] for table in mistakes.final.values()]
+        of_models = [Interval(100 * one.mean(), *stats.wilson(one, groups), 1) for one in wrong]
     tables = mistakes.tables | mistakes.controls
     return Seen(
         tuple(labels),

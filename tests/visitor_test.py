@@ -113,7 +113,7 @@ class VisitorTest(chex.TestCase):
             VECTORS.x, VECTORS.y, [visitors.fine_tuning(source.variables, source.inputs)], baseline=baseline
         )
         self.check(result, VECTORS.x, ['from given weights'])
-        self.assertIn('given, else own', result.arms[0].recipe)
+        self.assertIn('given, else default start', result.arms[0].recipe)
         arm = visitors.fine_tuning(source.variables, source.inputs).change(baseline.recipe)
         tuned = member._replace(recipe=arm, train=np.arange(60), validation=np.arange(60, 90))
         [net] = population.train([tuned], VECTORS, eval_every=50)

@@ -58,19 +58,19 @@ def estimate(arms: Sequence[Arm], textbook: Arm, pool: base.Examples) -> Costs:
     )
 
 
-def relative(arm: Arm, baseline: Arm, validation: float, pool: base.Examples) -> float:
+def relative(arm: Arm, baseline: Arm, folds: int, pool: base.Examples) -> float:
     """What training the model of an arm takes, as a multiple of the baseline's: floating-point operations.
 
     Args:
         arm: its nets, steps and batches count, and that a refit has more examples; tuning does not.
         baseline: what is compared with.
-        validation: fraction that is held out, but from a refit.
+        folds: of which one is held out, but from a refit.
         pool: labelled examples, for the shape of an input.
     """
 
     def of(one):
         flops = layout.forward_flops(one.recipe.model, layout.example_of(one.recipe, pool))
-        stretch = one.stretch / (1 - validation * one.refit)
+        stretch = one.stretch / (1 - one.refit / folds)
         return one.nets * stretch * one.recipe.batch_size * flops
 
     return float(of(arm) / max(of(baseline), 1.0))

@@ -102,7 +102,7 @@ def figures(tables: Tables) -> Figures:
         tuple(zip(errors[1 + len(arms) :], differences[len(arms) :], strict=True)),
         {size: stats.interval(table, columns) for size, table in curve.items()},
         MARGIN * errors[0].mean,
-        stats.detectable(differences[: len(arms)]) if arms else None,
+        simultaneous.detectable(differences[: len(arms)]) if arms else None,
         squeezed,
         references,
     )

@@ -276,7 +276,7 @@ def _work(level, protocol, task, costs, sizes, fewer):
     longest = max(textbook.stretch, 1.0)
     tried = level.tries * race.nets(level.try_trials, protocol.folds) * places
     final = (level.nets if any(arm.nets > 1 for arm in arms) else protocol.folds) * (places + 1)
-    refitted = longest / (1 - protocol.validation if any(arm.refit for arm in arms) else 1)
+    refitted = longest / (1 - any(arm.refit for arm in arms) / fold_count(protocol.validation))
     return {
         'tuning': of(
             len(searched) * tuned + sum(more),

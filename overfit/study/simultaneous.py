@@ -6,6 +6,8 @@ raised to what the other arms suggest (`moderated`), and the simultaneous level 
 the smallest of correlated p-values rather than Bonferroni's.
 """
 
+from collections.abc import Sequence
+
 import chex
 import numpy as np
 from scipy import special
@@ -63,6 +65,29 @@ def compare(
     means, sets = 100 * parts.means, parts.freedom[0] + 1
     found = zip(means, ends[0], ends[1], p, adjusted, ends[2], ends[3], 100 * shrunk, strict=True)
     return [Difference(*map(float, one[:3]), sets, *map(float, one[3:7]), _or_none(one[7])) for one in found]
+
+
+def detectable(differences: Sequence[Difference], power: float = 0.8) -> float:
+    """Smallest true difference that the simultaneous intervals find with a given power, of the median arm.
+
+    `half + z_power se`: the interval must exclude 0, with `half` its half width and `se` the single one's
+    divided by 1.96 (a little too large where degrees of freedom are few).
+
+    Args:
+        differences: of the arms that were compared together, at least one.
+        power: chance of finding it, in (0, 1).
+
+    Returns:
+        Percentage points.
+
+    Raises:
+        ValueError: no difference.
+    """
+    if not differences:
+        raise ValueError('differences=[] have no standard error: give at least one arm.')
+    half = np.median([(one.high - one.low) / 2 for one in differences])
+    single = np.median([(one.high_single - one.low_single) / 2 for one in differences])
+    return float(half + special.ndtri(power) * single / special.ndtri(0.975))
 
 
 def _or_none(value: float) -> float | None:

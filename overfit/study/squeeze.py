@@ -214,7 +214,7 @@ def facts_of(study: Study, outcomes: Sequence[Outcome], label: str | None = None
         sum(o.tuned.member_steps + o.member_steps for o in outcomes),
         measured,
         sum(one.diverged for one in tuned),
-        costs.relative(arm, design.arms[0], design.plan.protocol.validation, pool),
+        costs.relative(arm, design.arms[0], fold_count(design.plan.protocol.validation), pool),
     )
 
 
@@ -247,7 +247,7 @@ def with_best(
     best = Best(None, error.mean, nets, None, alone.low, alone.high, size)
     if own is not None:
         wrong = holdout.wrong(own.argmax(-1))
-        found = stats.wilson(int(wrong.sum()), len(wrong))
+        found = stats.wilson(wrong, tables.columns)
         best = Best(None, 100 * float(wrong.mean()), nets, int(wrong.sum()), *found, size)
     return results._replace(
         squeezed=ledger_lib.row(facts, error, difference, figures.margin, labels=worth), best=best

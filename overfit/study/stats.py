@@ -190,24 +190,34 @@ def halves(
     return np.where(variance > 0, half, 1 - (significance / 2) ** (1 / units))
 
 
-def wilson(wrong: int, count: int) -> tuple[float, float]:
+def wilson(wrong: np.ndarray, columns: np.ndarray | None = None) -> tuple[float, float]:
     """The 95 % interval of one model's error, from its mistakes on examples that it was not trained on.
 
-    `(p + z² / 2n ± z sqrt(p (1 - p) / n + z² / 4n²)) / (1 + z² / n)`.
+    Wilson's interval, see `interval`, with z for t; n is the number of examples. Where there are groups it is
+    their effective number, and the number of groups where the model made no mistake, or nothing else.
 
     Args:
-        wrong: mistakes.
-        count: examples, n.
+        wrong: `[N]`, whether the model gets the example wrong.
+        columns: `[N]`, the group of each example; `None`: each stands for itself.
 
     Returns:
         Lower and upper end, percent.
 
-    Reference: Wilson, "Probable inference", JASA 1927.
+    Reference: effective number: Dean and Pagano, "Evaluating confidence interval methods for binomial
+    proportions in clustered surveys", Journal of Survey Statistics and Methodology 2015.
 
-    >>> [round(end, 1) for end in wilson(0, 90)]
+    >>> [round(end, 1) for end in wilson(np.zeros(90))]
     [0.0, 4.1]
     """
-    z, share = special.ndtri(0.975) ** 2 / count, wrong / count
+    wrong = np.asarray(wrong, np.float64)
+    share, count = wrong.mean(), len(wrong)
+    if columns is not None:
+        groups = np.unique(columns, return_inverse=True)[1]
+        sums = np.bincount(groups, wrong - share)
+        units, independent = len(sums), share * (1 - share) / count
+        variance = (sums**2).sum() * units / max(1, units - 1) / count**2
+        count = units if independent == 0 else count / max(1.0, variance / independent)
+    z = special.ndtri(0.975) ** 2 / count
     centre, half = share + z / 2, np.sqrt(z * share * (1 - share) + z**2 / 4)
     return 100 * float(max(0.0, centre - half) / (1 + z)), 100 * float((centre + half) / (1 + z))
 
@@ -239,29 +249,6 @@ def verdict(difference: Difference, margin: float) -> str:
     if difference.low > 0:
         return VERDICTS[1]
     return VERDICTS[2] if max(-difference.low, difference.high) <= margin else VERDICTS[3]
-
-
-def detectable(differences: Sequence[Difference], power: float = 0.8) -> float:
-    """Smallest true difference that the simultaneous intervals find with a given power, of the median arm.
-
-    `half + z_power se`: the interval must exclude 0, with `half` its half width and `se` the single one's
-    divided by 1.96 (a little too large where degrees of freedom are few).
-
-    Args:
-        differences: of the arms that were compared together, at least one.
-        power: chance of finding it, in (0, 1).
-
-    Returns:
-        Percentage points.
-
-    Raises:
-        ValueError: no difference.
-    """
-    if not differences:
-        raise ValueError('differences=[] have no standard error: give at least one arm.')
-    half = np.median([(one.high - one.low) / 2 for one in differences])
-    single = np.median([(one.high_single - one.low_single) / 2 for one in differences])
-    return float(half + special.ndtri(power) * single / special.ndtri(0.975))
 
 
 def search_optimism(

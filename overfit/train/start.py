@@ -66,7 +66,7 @@ def _given(rest, key, model, example, log2_scale, given):
     return jax.tree.unflatten(jax.tree.structure(variables), list(leaves.values()))
 
 
-own = base.Start(_own, name='own')  # the module's own initializers for everything
+own = base.Start(_own, name='default start')  # the module's own initializers for everything
 
 
 @functools.cache
@@ -83,7 +83,9 @@ def drawn(initializer: base.Initializer) -> base.Start:
     Returns:
         The same object for the same initializer.
     """
-    return base.Start(functools.partial(_drawn, initializer), name=getattr(initializer, '__name__', 'own'))
+    return base.Start(
+        functools.partial(_drawn, initializer), name=getattr(initializer, '__name__', 'own initializer')
+    )
 
 
 def given(variables: base.Variables, *, rest: base.Start = own, inputs: Any = None) -> base.Start:

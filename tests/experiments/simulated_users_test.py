@@ -80,8 +80,8 @@ class UserTest(parameterized.TestCase):
         self.assertAlmostEqual(seen.final[2], 100 * (predicted != BIG.y[REST]).mean(), places=4)
         if mode == 'holdout':
             predicted = _constants(labelled, asked.data.test.x, 0)['nearest']
-            wrong = int((predicted != asked.data.test.reveal()).sum())
-            self.assertEqual(seen.of_models[2][1:3], stats.wilson(wrong, asked.own))
+            wrong = predicted != asked.data.test.reveal()
+            self.assertEqual(seen.of_models[2][1:3], stats.wilson(wrong))
 
     def test_scikit_learns(self):
         found = own_data.scikit(BIG._replace(x=BIG.x[OWN], y=BIG.y[OWN]), BIG.x[REST], 5)

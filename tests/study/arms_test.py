@@ -99,7 +99,7 @@ class SaysWhatItDidTest(chex.TestCase):
     def test_an_augmentation_is_alone(self, technique, name, numbers):
         arm = with_(technique)
         words = ledger.describe(arm.recipe, SHAPE).split('; ')[1].split(', ')
-        self.assertEqual(words, ['softmax', 'sgd', 'own', name])
+        self.assertEqual(words, ['softmax', 'sgd', 'default start', name])
         self.assertEqual(arm.recipe.augment, (getattr(augment, name),))
         self.assertEqual(set(arm.space), {'learning_rate'} | numbers)
 
@@ -113,7 +113,7 @@ class SaysWhatItDidTest(chex.TestCase):
         for first in range(4):
             arm = with_(*chosen[first:], *chosen[:first])
             self.assertEqual(arm.recipe.augment, (rolled, augment.geometric, augment.lighting, augment.noise))
-            self.assertIn('own, rolled, geometric, lighting, noise', ledger.describe(arm.recipe, SHAPE))
+            self.assertIn('start, rolled, geometric, lighting, noise', ledger.describe(arm.recipe, SHAPE))
 
     def test_one_in_the_baseline_stays(self):
         baseline = PLAIN._replace(recipe=PLAIN.recipe._replace(augment=(rolled,)))

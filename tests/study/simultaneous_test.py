@@ -176,5 +176,26 @@ class NearBestTest(absltest.TestCase):
         self.assertEqual(simultaneous.near_best(np.zeros((3, 5, 20))).tolist(), [True] * 3)
 
 
+class DetectableTest(absltest.TestCase):
+    def test_true_differences_of_that_size_are_found(self):
+        rng = np.random.default_rng(7)
+
+        def compared(error, sets, runs):
+            for _ in range(runs):
+                tables = populations.mistakes(rng, np.array([0.1, error]), sets, 400, same_examples=0.98)
+                yield stats.difference(tables[1], tables[0])
+
+        smallest = simultaneous.detectable(list(compared(0.1, 20, 50)))
+        found = [one.high < 0 for one in compared(0.1 - smallest / 100, 20, 400)]
+        self.assertBetween(np.mean(found), 0.72, 0.9)
+
+    def test_the_median_arm_counts(self):
+        arms = [stats.Difference(0, -half, half, 10, 1, 1, -half / 2, half / 2) for half in (1.0, 2.0, 9.0)]
+        self.assertAlmostEqual(simultaneous.detectable(arms), 2 + special.ndtri(0.8) / 1.959964, places=5)
+        self.assertAlmostEqual(simultaneous.detectable(arms, 0.5), 2)
+        with self.assertRaisesRegex(ValueError, 'at least one arm'):
+            simultaneous.detectable([])
+
+
 if __name__ == '__main__':
     absltest.main()

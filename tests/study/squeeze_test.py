@@ -192,7 +192,7 @@ class RunTest(chex.TestCase):
         wrong = model.predict(tiny.TEST.x) != np.array(tiny.POOL.classes)[tiny.TEST.y]
         self.assertAlmostEqual(told.test_error, 100 * wrong.mean())
         self.assertEqual((told.wrong, told.train), (wrong.sum(), 30))
-        self.assertEqual((told.low, told.high), stats.wilson(told.wrong, 80))
+        self.assertEqual((told.low, told.high), stats.wilson(wrong))
         self.assertEqual(told.members, len(model.nets))
         self.assertIsNone(told.path)  # nothing is saved yet
         self.assertLess(wrong.mean(), 0.5)

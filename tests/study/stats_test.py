@@ -12,6 +12,35 @@ from overfit.study import stats
 from tests.study import populations
 
 
+class WilsonTest(absltest.TestCase):
+    def test_examples_that_stand_for_themselves(self):
+        wrong = np.arange(300) < 24
+        expected = [100 * v for v in scipy.stats.binomtest(24, 300).proportion_ci(method='wilson')]
+        np.testing.assert_allclose(stats.wilson(wrong), expected)
+        np.testing.assert_allclose(stats.wilson(wrong, np.arange(300)), expected, rtol=2e-3)
+
+    def test_groups_that_err_together_are_one_sample_of_groups(self):
+        wrong, columns = np.arange(300) < 24, np.arange(300) // 6
+        expected = [100 * v for v in scipy.stats.binomtest(4, 50).proportion_ci(method='wilson')]
+        np.testing.assert_allclose(stats.wilson(wrong, columns), expected, rtol=0.02)
+        apart = stats.wilson(wrong, np.arange(300) % 50)  # mistakes fall on all groups alike
+        np.testing.assert_allclose(apart, stats.wilson(wrong))
+        for all_alike in (np.zeros(300), np.ones(300)):
+            np.testing.assert_allclose(stats.wilson(all_alike, columns), stats.wilson(all_alike[:50]))
+
+    def test_it_covers_the_error_for_new_groups(self):
+        rng = np.random.default_rng(0)
+        held = {'groups': 0, 'examples': 0}
+        columns = np.repeat(np.arange(40), 8)
+        for _ in range(1000):
+            hard = rng.beta(0.5, 2.0, 40)  # mean 0.2
+            wrong = rng.random(320) < hard[columns]
+            for name, ends in (('groups', stats.wilson(wrong, columns)), ('examples', stats.wilson(wrong))):
+                held[name] += ends[0] <= 20 <= ends[1]
+        self.assertBetween(held['groups'], 920, 970)
+        self.assertLess(held['examples'], 850)
+
+
 class IntervalTest(absltest.TestCase):
     def test_identical_labelled_sets_are_one_sample_of_examples(self):
         for errors in (80, 800, 1580):
@@ -221,27 +250,6 @@ class VerdictTest(parameterized.TestCase):
     def test_verdict(self, low, high, margin, expected):
         difference = stats.Difference((low + high) / 2, low, high, 10, 0.03, 0.2, low / 2, high / 2)
         self.assertEqual(stats.verdict(difference, margin), expected)
-
-
-class DetectableTest(absltest.TestCase):
-    def test_true_differences_of_that_size_are_found(self):
-        rng = np.random.default_rng(7)
-
-        def compared(error, sets, runs):
-            for _ in range(runs):
-                tables = populations.mistakes(rng, np.array([0.1, error]), sets, 400, same_examples=0.98)
-                yield stats.difference(tables[1], tables[0])
-
-        smallest = stats.detectable(list(compared(0.1, 20, 50)))
-        found = [one.high < 0 for one in compared(0.1 - smallest / 100, 20, 400)]
-        self.assertBetween(np.mean(found), 0.72, 0.9)
-
-    def test_the_median_arm_counts(self):
-        arms = [stats.Difference(0, -half, half, 10, 1, 1, -half / 2, half / 2) for half in (1.0, 2.0, 9.0)]
-        self.assertAlmostEqual(stats.detectable(arms), 2 + special.ndtri(0.8) / 1.959964, places=5)
-        self.assertAlmostEqual(stats.detectable(arms, 0.5), 2)
-        with self.assertRaisesRegex(ValueError, 'at least one arm'):
-            stats.detectable([])
 
 
 class SearchOptimismTest(absltest.TestCase):
