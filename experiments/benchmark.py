@@ -72,7 +72,9 @@ def train_size() -> int:
 
 def labelled_sets() -> int:
     """Labelled sets of the accuracy comparison: as many as the standard study has."""
-    return LABELLED_SETS.value or 10
+    from overfit.study import levels
+
+    return LABELLED_SETS.value or levels.STANDARD.sets
 
 
 def command(names: list[str]) -> str:
