@@ -40,7 +40,7 @@ def compare(study):
         design = study.design._replace(plan=plan, places=places)
         study = study._replace(design=design)
         course = Course(study.splits.train, design.sets, plan.protocol, study.splits.test.x)
-        compared = decide.compare(course, design, progress)
+        compared = decide.check(course, decide.compare(course, design, progress), design, progress)
         return study_lib.describe(study, compared, study_lib.tables_of(study, compared), progress, {})
 
 

@@ -194,7 +194,7 @@ def with_nets(
     course = Course(asked.data.train, asked.sets, plan.protocol, asked.everything.x)
     progress = Progress(plan.seconds, quiet=True)
     try:
-        compared = decide.compare(course, design, progress)
+        compared = decide.check(course, decide.compare(course, design, progress), design, progress)
         outcomes = {a.label: of_arm for a, of_arm in zip(design.arms, compared.outcomes, strict=True)}
         last = compared.tuned[asked.places.tuned.index(asked.places.final)]
         final = {a.label: one for a, one in zip(design.arms, last, strict=True)}

@@ -103,20 +103,23 @@ def main(arguments: list[str]) -> None:
     if 'xla_force_host_platform_device_count' not in os.environ.get('XLA_FLAGS', ''):
         jax.config.update('jax_num_cpu_devices', provenance.cores())
     keep_programs()
+    partial = None
     try:
-        study = prepared()
-        workdir = None if DRY_RUN.value else workdir_for(study.splits.name)
-    except ValueError as error:
-        print(f'squeeze: {as_flags(str(error))}', file=sys.stderr)
-        sys.exit(1)
-    if workdir is not None:
         try:
-            run(study, workdir)
-        except KeyboardInterrupt:
-            kept = workdir / 'partial.json'
-            left = f'the arms measured so far are in {kept}' if kept.exists() else 'nothing was measured yet'
-            print(f'\nsqueeze: interrupted; {left}', file=sys.stderr)
-            sys.exit(130)
+            study = prepared()
+            workdir = None if DRY_RUN.value else workdir_for(study.splits.name)
+        except ValueError as error:
+            print(f'squeeze: {as_flags(str(error))}', file=sys.stderr)
+            sys.exit(1)
+        if workdir is not None:
+            partial = workdir / 'partial.json'  # stays where the run ends early
+            partial.unlink(missing_ok=True)  # of an earlier run
+            run(study, workdir, partial)
+    except KeyboardInterrupt:
+        measured = partial is not None and partial.exists()
+        left = f'the arms measured so far are in {partial}' if measured else 'nothing was measured yet'
+        print(f'\nsqueeze: interrupted; {left}', file=sys.stderr)
+        sys.exit(130)
 
 
 def prepared():
@@ -229,8 +232,14 @@ def words():
     }
 
 
-def run(study, workdir: pathlib.Path) -> None:
-    """Runs the study, prints the table, writes everything and says where it is."""
+def run(study, workdir: pathlib.Path, partial: pathlib.Path) -> None:
+    """Runs the study, prints the table, writes everything and says where it is.
+
+    Args:
+        study: what to run.
+        workdir: where results go.
+        partial: what is measured so far goes there, until all is.
+    """
     from overfit.report import page, wording
     from overfit.study import squeeze as study_lib
     from overfit.study import tables
@@ -242,7 +251,6 @@ def run(study, workdir: pathlib.Path) -> None:
         'git': provenance.git_hash(),
         'machine': provenance.machine(),
     }
-    partial = workdir / 'partial.json'  # stays where the run ends early
     plan = study.design.plan
     with contextlib.closing(Progress(plan.seconds, compiling=plan.compiling)) as progress:
         found = study_lib.run(

@@ -73,9 +73,8 @@ def remarks(results: Results) -> list[str]:
     diverged = [f'{row.technique} {row.diverged}' for row in everything(results) if row.diverged]
     if diverged:
         lines.append(
-            f'nets that diverged in measuring, although their setting had not in the search: '
-            f'{", ".join(diverged)}; their learning rate lies too near to divergence, and their mistakes are '
-            'in the error of the row'
+            f'nets that are tested and diverged: {", ".join(diverged)}; their learning rates lie too near to '
+            'divergence, and their mistakes are in the error of the row'
         )
     best = results.best
     if best:
@@ -99,9 +98,12 @@ def footnotes(results: Results) -> list[str]:
         if results.squeezed
         else ''
     )
+    noun, sets = results.data.noun, 'other labelled sets, tuning'
+    if results.test_mode != CROSS_FITTED and results.data.train == results.data.labelled:
+        sets = f'these {results.data.train:,} labelled {noun} and other tuning'
     lines = [
-        '± and [ ]: 95 % intervals, for other labelled sets, tuning, splits, initial weights and test '
-        f'{results.data.noun}; those against the baseline are paired and hold for {compared} together{alone}',
+        f'± and [ ]: 95 % intervals, for {sets}, splits, initial weights and test {noun}; those against the '
+        f'baseline are paired and hold for {compared} together{alone}',
         f'verdict: {HELPS}, {HURTS}: the interval is on one side of zero; {SAME}: it is within ± {margin} '
         "points, a tenth of the baseline's error; undecided: neither",
     ]
@@ -132,7 +134,7 @@ def footnotes(results: Results) -> list[str]:
 def _worth(arms: Sequence[Row]):
     text = (
         'worth in labels: how many times as many labels the baseline, tuned anew, needs for the same error; '
-        'not read beyond twice the sizes measured'
+        'not read beyond twice the sizes measured; [ ]: of each row alone'
     )
     if any('*' in spelling.worth_factor(row.labels_worth) for row in arms):
         text += '; *: extrapolated beyond the sizes measured, by a fitted power law'

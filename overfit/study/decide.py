@@ -54,12 +54,15 @@ class Combined(NamedTuple):
 
 
 def compare(course: Course, design: Design, progress: Progress) -> Compared:
-    """Runs every procedure on every labelled set, and the baseline's on labelled sets of other sizes.
+    """Runs every procedure on every labelled set.
 
     Args:
         course: the labelled sets of the design.
         design: what is compared, and how.
-        progress: told of all phases.
+        progress: told of the phase.
+
+    Returns:
+        What they did, without controls and other sizes: see `check`.
     """
     plan, places = design.plan, design.places
 
@@ -70,15 +73,31 @@ def compare(course: Course, design: Design, progress: Progress) -> Compared:
         tuned = search.search(course, design.arms, places.tuned, tell=tell)
         flat = [one for of_arm in tuned for one in of_arm[: len(places.measured)]]
         outcomes = _regrouped(procedures.outcomes(course, flat), len(places.measured))
+    return Compared(tuple(zip(*tuned, strict=True)), outcomes, (), {}, {})
+
+
+def check(course: Course, compared: Compared, design: Design, progress: Progress) -> Compared:
+    """Tunes the baseline again, and with other numbers of labels; the best arms with fewer labels too.
+
+    Args:
+        course: the labelled sets of the design.
+        compared: what the arms did.
+        design: what is compared, and how.
+        progress: told of the phase.
+
+    Returns:
+        `compared`, with these.
+    """
+    plan, places = design.plan, design.places
     with progress.phase('checking', plan.member_steps['checking'], trains=True) as course.progress:
         fewer = [size for size in plan.fewer if size in places.sizes]
         controls = tuple(_run(course, design.arms[0], again) for again in places.controls)
         sizes = {size: _run(course, design.arms[0], at) for size, at in places.sizes.items()}
         fewer = {
             arm.label: {size: _run(course, arm, places.sizes[size]) for size in fewer}
-            for arm in (_liked(tuned) if fewer else ())
+            for arm in (_liked(compared.tuned) if fewer else ())
         }
-    return Compared(tuple(zip(*tuned, strict=True)), outcomes, controls, sizes, fewer)
+    return compared._replace(controls=controls, sizes=sizes, fewer=fewer)
 
 
 def combine(course: Course, compared: Compared, design: Design, progress: Progress) -> Combined:
@@ -107,7 +126,8 @@ def finish(combined: search.Tuned, nets: int, design: Design) -> search.Tuned:
 
     Neither can be judged on held-out examples (nothing is held out any more), so they are not chosen by
     the search but taken wherever they are among the techniques compared; the ledger has a row for each,
-    and the whole is measured as it is.
+    and the whole is measured as it is. Where a study is cross-fitted, the model handed over has all labels:
+    there a combination is always refitted.
 
     Args:
         combined: what the search chose.
@@ -115,6 +135,8 @@ def finish(combined: search.Tuned, nets: int, design: Design) -> search.Tuned:
         design: gives the techniques that were compared.
     """
     last = last_techniques(design.arms, nets)
+    if design.places.final not in design.places.measured and not any(one.refit for one in last):
+        last = [techniques.refit, *last]
     arm = arm_of((*combined.arm.techniques, *last), design.baseline)
     return combined._replace(arm=arm)
 
@@ -138,7 +160,7 @@ def _regrouped(flat, count):
 
 def _liked(tuned):
     """The arms of the lowest mean validation error, as far as validation can judge them."""
-    plain, *others = tuned
+    _, *others = zip(*tuned, strict=True)
     judged = [t for t in others if all(one.judged_by_validation for one in t[0].arm.techniques)]
     order = sorted(judged, key=lambda of_arm: np.mean([one.score for one in of_arm]))
     return [of_arm[0].arm for of_arm in order[:BEST]]

@@ -78,19 +78,28 @@ def whole(data: splits_lib.Splits, size: int | None, *, seed: int) -> LabelledSe
     return LabelledSet(rows, np.arange(0), drawn)
 
 
-def resized(one: LabelledSet, data: splits_lib.Splits, size: int) -> LabelledSet:
+def resized(one: LabelledSet, data: splits_lib.Splits, size: int, usual: int) -> LabelledSet:
     """A labelled set of another size: a smaller one lies inside, a larger one holds it.
 
     Args:
         one: the labelled set.
-        data: the data set; cross-fitted, it has no larger sets.
-        size: labelled examples of the result.
+        data: the data set.
+        size: labelled examples of the result, where the set has `usual` of them. Groups make the sets of
+            cross-fitting unequal: there each keeps the share `size / usual` of its own, and never has more.
+        usual: labelled examples of the sets, on average.
     """
     y = data.train.y
+    if data.cross_fitted:
+        size = round(len(one.labelled) * min(1.0, size / usual))
     if size <= len(one.labelled):
         return one._replace(labelled=one.labelled[splits_lib.subset(y[one.labelled], size, seed=one.seed)])
     order = splits_lib.stratified_order(y, seed=one.seed)
     return one._replace(labelled=order[:size])
+
+
+def usual_size(sets: Sequence[LabelledSet]) -> int:
+    """How many labelled examples sets have, on average: groups make those of cross-fitting unequal."""
+    return round(float(np.mean([len(one.labelled) for one in sets])))
 
 
 def most_folds(pool: base.Examples, labelled: np.ndarray) -> int:
@@ -156,7 +165,7 @@ def lay_out(
     again = tuple(placed([one.again(salt) for one in measured]) for salt in range(controls))
     others = {}
     for other in sizes:
-        of_size = [resized(one, data, other) for one in measured]
+        of_size = [resized(one, data, other, usual_size(measured)) for one in measured]
         if min(most_folds(data.train, one.labelled) for one in of_size) >= max(2, folds):
             others[other] = placed(of_size)
     return tuple(sets), Places(range(count), final, again, others)

@@ -9,6 +9,7 @@ import numpy as np
 from overfit import base
 from overfit.nn import describe as describe_lib
 from overfit.study import simultaneous, size_curve, stats
+from overfit.study.baselines import TEXTBOOK_LABEL
 from overfit.study.results import Difference, Interval, LabelsWorth, Row
 from overfit.study.tables import Tables
 
@@ -53,7 +54,7 @@ class Facts(NamedTuple):
         trials: settings tried on a labelled set.
         member_steps: training steps in all.
         diverged: nets that predict and diverged.
-        diverged_in_search: others that did.
+        diverged_in_search: nets of the search that did, those that predict among them.
         cost: of training its model, as a multiple of the baseline's.
     """
 
@@ -76,7 +77,11 @@ def figures(tables: Tables) -> Figures:
     baseline, columns = tables.baseline, tables.columns
     arms = list(tables.arms.values())[1:]
     compared = [*arms, *tables.controls.values()]
-    differences = simultaneous.compare(np.stack(compared), baseline, columns) if compared else []
+    # Many techniques together say nothing of one, and a control is none.
+    alike = [label != TEXTBOOK_LABEL for label in list(tables.arms)[1:]] + [False] * len(tables.controls)
+    differences = []
+    if compared:
+        differences = simultaneous.compare(np.stack(compared), baseline, columns, alike=alike)
     errors = [stats.interval(table, columns) for table in (baseline, *compared)]
     squeezed = None
     if tables.squeezed is not None:

@@ -72,7 +72,7 @@ class Task(NamedTuple):
         arms: what is compared, the baseline first.
         textbook: the arm of all techniques that a textbook would combine: what a combination may cost.
         train_size: labelled examples of a labelled set.
-        tests: test examples.
+        tests: test examples that are independent of one another: groups, where there are any.
         cross_fitted: whether the pool tests itself, so that there are no larger labelled sets.
         validation: fraction held out.
     """
@@ -249,7 +249,7 @@ def _protocol(level, task, sizes):
 
 
 def _work(level, protocol, task, costs, sizes, fewer):
-    """What each phase trains: `decide.compare` and `decide.combine`.
+    """What each phase trains: `decide.compare`, `decide.check` and `decide.combine`.
 
     A net that is refitted stops where validation was best, and a combination leaves out tries that are
     behind: both are counted whole.
@@ -276,7 +276,8 @@ def _work(level, protocol, task, costs, sizes, fewer):
     longest = max(textbook.stretch, 1.0)
     tried = level.tries * race.nets(level.try_trials, protocol.folds) * places
     final = (level.nets if any(arm.nets > 1 for arm in arms) else protocol.folds) * (places + 1)
-    refitted = longest / (1 - any(arm.refit for arm in arms) / fold_count(protocol.validation))
+    refits = task.cross_fitted or any(arm.refit for arm in arms)
+    refitted = longest / (1 - refits / fold_count(protocol.validation))
     return {
         'tuning': of(
             len(searched) * tuned + sum(more),

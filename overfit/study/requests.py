@@ -102,8 +102,9 @@ def prepare(splits: splits_lib.Splits, request: Request) -> Study:
         )
     if cross_fitted:
         _check_outer(pool)
+    tests = _independent(splits)
     drawn = labelled_sets.draw(splits, request.train_size, labelled_sets.OUTER_FOLDS, seed=request.seed)
-    size = len(drawn[0].labelled)
+    size = labelled_sets.usual_size(drawn)
     for one in drawn:
         check_folds(pool, one.labelled, request.validation, cross_fitted=cross_fitted)
     baseline = request.baseline or baselines.baseline(baselines.mlp(len(pool.classes)), pool.kind)
@@ -118,7 +119,7 @@ def prepare(splits: splits_lib.Splits, request: Request) -> Study:
     if len(textbook) > 1 and combine.go_together(textbook, baseline, pool):
         arms.append(together)
     plan = plan_lib.make(
-        plan_lib.Task(pool, arms, together, size, len(splits.test), cross_fitted, request.validation),
+        plan_lib.Task(pool, arms, together, size, tests, cross_fitted, request.validation),
         minutes=request.minutes,
         trials=request.trials,
         labelled_sets=request.labelled_sets,
@@ -252,6 +253,19 @@ def check_folds(
     )
 
 
+def _independent(splits):
+    """How many test examples are independent of one another: groups count once."""
+    groups = splits.test.groups
+    tests = len(splits.test) if groups is None else len(np.unique(groups))
+    if tests < 2:
+        things = 'example' if groups is None else 'group of examples'
+        raise ValueError(
+            f'the test set has {tests} {things}, which shows nothing of others: give a larger one, or none '
+            "and test='cross-fitted'"
+        )
+    return tests
+
+
 def _check_outer(pool):
     """Refuses classes of which not every outer fold can have an example."""
     rarest, count = grouping.rarest(pool.y, groups=pool.groups)
@@ -273,14 +287,14 @@ def describe(study: Study) -> str:
         f'{protocol.steps} steps each',
         f'{plan.nets:,} nets, {steps / 1e6:.1f} million training steps, {plan.programs} programs; '
         f'about {sum(plan.seconds.values()) / 60:.1f} min and {plan.megabytes / 1024:.1f} GiB',
-        _power(plan, len(study.splits.test), len(design.arms) - 1),
+        _power(plan, study.splits.test, len(design.arms) - 1),
     ]
     if plan.cut:
         lines.append(f'to fit the budget: {"; ".join(plan.cut)}')
     return '\n'.join(lines)
 
 
-def _power(plan, tests, comparisons):
+def _power(plan, holdout, comparisons):
     """What differences the comparison can find."""
     least, hopeless = plan.detectable, 50 * plan_lib.GUESSED_ERROR
     text = (
@@ -289,7 +303,10 @@ def _power(plan, tests, comparisons):
     )
     if least <= hopeless:
         return text
+    tests = f'{len(holdout):,} test examples'
+    if holdout.groups is not None:
+        tests += f' of {len(np.unique(holdout.groups)):,} groups'
     return (
-        f'{text}: {comparisons} comparisons need more than {plan.level.sets} labelled sets and {tests:,} '
-        'test examples; name fewer techniques or give more minutes'
+        f'{text}: {comparisons} comparisons need more than {plan.level.sets} labelled sets and {tests}; '
+        'name fewer techniques or give more minutes'
     )

@@ -82,6 +82,7 @@ class DataInfo(NamedTuple):
         test: test examples.
         classes: number of classes.
         sha256: hash of the arrays, after reading.
+        labelled: labelled examples that there are: the labelled sets draw from them.
         noun: what examples are called, in the plural.
     """
 
@@ -91,6 +92,7 @@ class DataInfo(NamedTuple):
     test: int
     classes: int
     sha256: str
+    labelled: int
     noun: str = 'examples'
 
 

@@ -20,7 +20,11 @@ _FEWEST = 4  # arms whose means are shrunk: Efron and Morris 1975 need more than
 
 
 def compare(
-    mistakes: np.ndarray, baseline: np.ndarray, columns: np.ndarray | None = None
+    mistakes: np.ndarray,
+    baseline: np.ndarray,
+    columns: np.ndarray | None = None,
+    *,
+    alike: Sequence[bool] | None = None,
 ) -> list[Difference]:
     """Errors of the arms minus that of the baseline, with intervals that hold for all arms at once.
 
@@ -37,6 +41,8 @@ def compare(
         mistakes: `[A, J, N]`, mistakes of the arms, shares; NaN: not tested.
         baseline: `[J, N]`, mistakes of the baseline on the same labelled sets and examples.
         columns: `[N]`, the group of each example; `None`: each stands for itself.
+        alike: `[A]`, which arms are techniques of whose effects one says something of another's, and are
+            shrunk; `None`: all.
 
     Returns:
         A differences in percentage points, in the order of the arms.
@@ -53,14 +59,14 @@ def compare(
         return []
     chex.assert_equal_shape([mistakes[0], baseline])
     parts = variances.crossed(mistakes - baseline, columns)
-    variance, freedom = variances.spread(parts)
+    variance, freedom = variances.of_differences(parts)
     correlation = _correlation(parts.covariance)
     variance, freedom = moderated(variance, freedom, correlation)
     p = stats.p_values(parts.means, variance, freedom)
     level, adjusted = _single_step(p, freedom, correlation)
-    half = stats.halves(variance, freedom, parts.units, level)
-    single = stats.halves(variance, freedom, parts.units)
-    shrunk = _shrunk(parts.means, variance * (1 - correlation))
+    half, single = stats.halves(variance, freedom, level), stats.halves(variance, freedom)
+    some, shrunk = np.ones(len(mistakes), bool) if alike is None else np.array(alike), np.full_like(p, np.nan)
+    shrunk[some] = _shrunk(parts.means[some], variance[some] * (1 - correlation))
     ends = [100 * np.clip(parts.means + side, -1, 1) for side in (-half, half, -single, single)]
     means, sets = 100 * parts.means, parts.freedom[0] + 1
     found = zip(means, ends[0], ends[1], p, adjusted, ends[2], ends[3], 100 * shrunk, strict=True)
@@ -120,20 +126,19 @@ def moderated(
     4.3 without the other arms).
 
     Args:
-        variance: `[A]`, not negative; those of 0 stay as they are.
+        variance: `[A]`, positive.
         freedom: `[A]`, positive.
         correlation: of the arms' means, 0 to 1.
 
     Returns:
-        Variances and degrees of freedom, `[A]` each; as given where fewer than 3 are positive.
+        Variances and degrees of freedom, `[A]` each; as given where they are fewer than 3.
 
     Reference: Smyth, "Linear models and empirical Bayes methods for assessing differential expression in
     microarray experiments", Statistical Applications in Genetics and Molecular Biology 2004, section 6.
     """
-    known = np.flatnonzero(variance > 0)
-    if len(known) < 3:
+    if len(variance) < 3:
         return variance, freedom
-    s2, d = variance[known], freedom[known]
+    s2, d = np.asarray(variance, np.float64), np.asarray(freedom, np.float64)
     logs = np.log(s2) - special.digamma(d / 2) + np.log(d / 2)
     excess = logs.var(ddof=1) - (1 - correlation**2) * special.polygamma(1, d / 2).mean()
     prior = 2 * _inverse_trigamma(excess) if excess > 1e-6 else 2e6
@@ -141,10 +146,7 @@ def moderated(
     pooled = d.sum() / (1 + (len(d) - 1) * correlation**2)
     joint = (prior * typical + d * s2) / (prior + d)
     raised = joint > s2
-    variance, freedom = np.array(variance, np.float64), np.array(freedom, np.float64)
-    variance[known] = np.where(raised, joint, s2)
-    freedom[known] = np.where(raised, np.maximum(np.minimum(prior + d, pooled), d), d)
-    return variance, freedom
+    return np.where(raised, joint, s2), np.where(raised, np.maximum(np.minimum(prior + d, pooled), d), d)
 
 
 def _inverse_trigamma(value: float) -> float:
@@ -189,9 +191,8 @@ def _shrunk(means: np.ndarray, variance: np.ndarray) -> np.ndarray:
     Reference: Efron and Morris, "Data analysis using Stein's estimator", JASA 1975; Paule and Mandel,
     "Consensus values and weighting factors", Journal of Research of the NBS 1982.
     """
-    if len(means) < _FEWEST or not (variance > 0).any():
+    if len(means) < _FEWEST:
         return np.full(len(means), np.nan)
-    variance = np.maximum(variance, variance[variance > 0].min())
 
     def centre(between: float) -> float:
         return float(np.average(means, weights=1 / (between + variance)))
@@ -230,14 +231,13 @@ def near_best(mistakes: np.ndarray, columns: np.ndarray | None = None) -> np.nda
     count = len(mistakes)
     if count < 2:
         return np.ones(count, bool)
-    parts = variances.crossed(mistakes, columns)
-    eye, near = np.eye(count), np.ones(count, bool)
+    near = np.ones(count, bool)
     tested = []
     for i in range(count):
-        contrast = np.delete(eye[i] - eye, i, 0)
-        variance, freedom = variances.spread(parts, contrast)
-        correlation = _correlation(contrast @ parts.covariance @ contrast.T)
-        tested.append((contrast @ parts.means, *moderated(variance, freedom, correlation), correlation))
+        parts = variances.crossed(mistakes[i] - np.delete(mistakes, i, 0), columns)
+        correlation = _correlation(parts.covariance)
+        spread = moderated(*variances.of_differences(parts), correlation)
+        tested.append((parts.means, *spread, correlation))
     freedom = np.full(count - 1, np.median([one[2] for one in tested]))
     least = _least_p(freedom, float(np.median([one[3] for one in tested])), one_sided=True)
     level = least[round(SIGNIFICANCE * _DRAWS) - 1]

@@ -61,6 +61,8 @@ def run(
     course = Course(pool, design.sets, design.plan.protocol, holdout.x)
 
     compared = decide.compare(course, design, progress)
+    keep(describe(study, compared, tables_of(study, compared), progress, about or {}))
+    compared = decide.check(course, compared, design, progress)
     tables = tables_of(study, compared)
     results = describe(study, compared, tables, progress, about or {})
     keep(results)
@@ -160,6 +162,7 @@ def describe(
             train=protocol.train_size,
             test=len(data.test),
             classes=len(data.train.classes),
+            labelled=len(data.train.y),
             sha256=data.sha256,
             noun=data.train.kind.noun,
         ),
@@ -167,7 +170,7 @@ def describe(
         baseline=ledger_lib.plain(facts[0], figures.errors[0]),
         arms=rows(facts[1:], figures),
         size_curve=tuple(SizePoint(size, error) for size, error in figures.sizes.items()),
-        search_optimism=optimism(compared, tables, protocol.train_size),
+        search_optimism=optimism(compared, tables, _validated(study)),
         labelled_sets=len(design.places.measured),
         test_mode=data.test_mode,
         margin=figures.margin,
@@ -272,6 +275,15 @@ def optimism(compared: decide.Compared, tables: Tables, validated: int) -> stats
         return None
     mistakes = np.mean([table for (_, table), good in zip(known, sound, strict=True) if good], axis=0)
     return stats.search_optimism(100 * errors[sound], mistakes, validated, tables.columns)
+
+
+def _validated(study):
+    """About how many labelled examples validated anything: sets share some of them."""
+    design = study.design
+    protocol, pool = design.plan.protocol, len(study.splits.train.y)
+    share = protocol.folds / fold_count(protocol.validation)
+    held = [share * len(design.sets[place].labelled) / pool for place in design.places.measured]
+    return round(pool * (1 - np.prod([1 - one for one in held])))
 
 
 def first_rows(results: Results) -> str:

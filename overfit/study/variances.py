@@ -10,6 +10,8 @@ from typing import NamedTuple
 import chex
 import numpy as np
 
+_UNSEEN = 0.01  # weight of a difference of 1 that nobody has seen, see `of_differences`
+
 
 class Parts(NamedTuple):
     """Means of M tables and the parts of their covariance, which is `row + column - residual`.
@@ -23,6 +25,7 @@ class Parts(NamedTuple):
         units: number of independent test examples (groups).
         repeats: number of labelled sets that test an example, on average.
         once: `[M, M]`, the covariance as if every example had been tested once; `None`: the table is full.
+        one_more: `[M]`, what one more test example (group) that is not 0 adds, see `of_differences`.
     """
 
     means: np.ndarray
@@ -32,7 +35,8 @@ class Parts(NamedTuple):
     freedom: tuple[int, int, int]
     units: int
     repeats: float
-    once: np.ndarray | None = None
+    once: np.ndarray | None
+    one_more: np.ndarray
 
     @property
     def covariance(self) -> np.ndarray:
@@ -142,7 +146,10 @@ def crossed(values: np.ndarray, columns: np.ndarray | None = None) -> Parts:
     if filled < rows * units:
         whole_cells = sums.reshape(len(sums), -1)
         once = whole_cells @ whole_cells.T * (filled / (units - 1)) / total**2
-    return Parts(means, row, column, row + column - variance, freedom, units, filled / units, once)
+    by_unit = (sums.sum(1) + means[:, None] * by_column) / np.maximum(by_column, 1)
+    differing = (np.abs(by_unit) > 1e-9).sum(1)
+    one_more = (_UNSEEN + (by_unit**2).sum(1)) / (_UNSEEN + differing) / (units + 2) ** 2
+    return Parts(means, row, column, row + column - variance, freedom, units, filled / units, once, one_more)
 
 
 def _products(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -173,7 +180,7 @@ def luck(parts: Parts) -> tuple[np.ndarray, np.ndarray]:
     return np.maximum(np.diag(parts.once) - column, 0) * share, np.full(len(row), parts.units - 1.0)
 
 
-def spread(parts: Parts, contrast: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+def spread(parts: Parts) -> tuple[np.ndarray, np.ndarray]:
     """Variance of means, kept positive, and its degrees of freedom (Satterthwaite 1946).
 
     The floor at half the labelled sets' variance keeps the estimate positive yet nearly unbiased: a floor at
@@ -182,25 +189,38 @@ def spread(parts: Parts, contrast: np.ndarray | None = None) -> tuple[np.ndarray
 
     Args:
         parts: of M tables.
-        contrast: `[C, M]`, sums of means whose variances are wanted; `None`: the means themselves.
 
     Returns:
-        Variances and degrees of freedom, `[C]` or `[M]` each.
+        Variances and degrees of freedom, `[M]` each.
     """
-
-    def of(part: np.ndarray) -> np.ndarray:
-        return np.diag(part) if contrast is None else ((contrast @ part) * contrast).sum(1)
-
-    rounding = 1e-14 * np.diag(parts.column).max()  # contrasts are differences of large products
-    row, column, residual = (
-        np.where(np.abs(of(part)) > rounding, of(part), 0.0)
-        for part in (parts.row, parts.column, parts.residual)
-    )
+    row, column, residual = (np.diag(part) for part in (parts.row, parts.column, parts.residual))
     floor = np.where(row > 0, row / 2, np.maximum(residual, 0))  # few sets can agree to the last mistake
     variance = np.maximum(row + column - residual, floor)
     noise = sum(part**2 / free for part, free in zip((row, column, residual), parts.freedom, strict=True))
     freedom = np.maximum(min(parts.freedom[:2]), variance**2 / np.where(noise > 0, noise, np.inf))
     if parts.once is None:
         return variance, freedom
-    least = np.where(of(parts.overlapping) > rounding, of(parts.overlapping), 0.0)
+    least = np.diag(parts.overlapping)
     return np.maximum(variance, least), np.where(least >= variance, parts.units - 1.0, freedom)
+
+
+def of_differences(parts: Parts) -> tuple[np.ndarray, np.ndarray]:
+    """Variance of mean differences of two arms, and its degrees of freedom: `spread`, and one more example.
+
+    Two arms that agree on all of 24 patients may differ on the next one. So the test examples (groups) count
+    as if there were one more on which the arms differ: by the root mean square of those on which they do,
+    taken with a difference of 1 that nobody has seen and that weighs a hundredth. The half width of arms that
+    always agree is so `t / (N + 2)`. That of others hardly grows: at N = 60 a 5 % test of arms that differ on
+    one example in six rejects 3.0 % of true nulls in place of 3.2 %.
+
+    Args:
+        parts: of M tables of differences.
+
+    Returns:
+        Variances, positive, and degrees of freedom, `[M]` each.
+
+    Reference: Agresti and Min, "Simple improved confidence intervals for comparing matched proportions",
+    Statistics in Medicine 2005 (who add half an example to each of the four outcomes of a pair).
+    """
+    variance, freedom = spread(parts)
+    return variance + parts.one_more, freedom

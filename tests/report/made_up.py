@@ -105,7 +105,7 @@ def results():
         machine={'cpu': 'made up', 'cores': 2, 'memory_gib': 23.5},
         seed=0,
         seconds=Seconds(total=192.3, compile=51.0, train=118.2),
-        data=DataInfo('digits', 'image', train=200, test=797, classes=10, sha256='ab' * 32, noun='images'),
+        data=DataInfo('digits', 'image', 200, 797, 10, sha256='ab' * 32, labelled=1000, noun='images'),
         plan=(),
         baseline=arm('tuned baseline (SGD)', interval(8.9, 0.5)),
         arms=tuple(arms),
@@ -135,7 +135,7 @@ def results():
 def cross_fitted():
     """Results of data that test themselves, with the best model; few labels."""
     return results()._replace(
-        data=DataInfo('mine', 'image', train=240, test=300, classes=10, sha256='cd' * 32, noun='images'),
+        data=DataInfo('mine', 'image', 240, 300, 10, sha256='cd' * 32, labelled=300, noun='images'),
         test_mode='cross-fitted',
         detectable=4.9,
         best=Best('runs/mine/best', 4.2, members=3, wrong=None, low=2.6, high=6.4, train=300),

@@ -94,7 +94,7 @@ class CrossFittedTest(chex.TestCase):
 class ResizedTest(chex.TestCase):
     def test_the_smaller_lies_inside_the_larger(self):
         for one in labelled_sets.draw(SPLITS, 30, 3, seed=5):
-            small, same, large = (labelled_sets.resized(one, SPLITS, size) for size in (12, 30, 60))
+            small, same, large = (labelled_sets.resized(one, SPLITS, size, 30) for size in (12, 30, 60))
             self.assertLess(set(small.labelled), set(one.labelled))
             self.assertEqual(set(same.labelled), set(one.labelled))
             self.assertLess(set(one.labelled), set(large.labelled))
@@ -104,10 +104,28 @@ class ResizedTest(chex.TestCase):
                 np.testing.assert_array_equal(other.tested, one.tested)
 
     def test_cross_fitted_they_lie_in_what_the_fold_leaves(self):
-        for one in labelled_sets.draw(CROSSED, None, 5, seed=5):
-            small = labelled_sets.resized(one, CROSSED, 24)
+        sets = labelled_sets.draw(CROSSED, None, 5, seed=5)
+        usual = labelled_sets.usual_size(sets)
+        self.assertBetween(usual, 57, 58)
+        for one in sets:
+            small, large = (labelled_sets.resized(one, CROSSED, size, usual) for size in (24, 70))
             self.assertLess(set(small.labelled), set(one.labelled))
-            self.assertLen(set(small.labelled), 24)
+            self.assertAlmostEqual(len(set(small.labelled)), 24, delta=1)
+            self.assertEqual(set(large.labelled), set(one.labelled))
+
+    def test_a_set_never_holds_what_tests_it(self):
+        """One patient has more than half of the examples: the sets that test him are small."""
+        groups = np.where(np.arange(len(Y)) % 9 < 5, 0, np.arange(len(Y)) % 9)
+        data = CROSSED._replace(
+            train=tiny.POOL._replace(groups=groups), test=splits_lib.Holdout(tiny.POOL.x, Y, groups)
+        )
+        measured = labelled_sets.draw(data, None, 10, seed=1)
+        usual = labelled_sets.usual_size(measured)
+        self.assertLess(min(len(one.labelled) for one in measured), usual / 2)
+        sets, places = labelled_sets.lay_out(data, None, 10, 2, [usual // 4, usual // 2], folds=2, seed=1)
+        self.assertNotEmpty(places.sizes)
+        for one in sets:
+            self.assertEmpty(set(groups[one.labelled]) & set(groups[one.tested]))
 
     def test_the_whole_has_nothing_to_test_it(self):
         everything = labelled_sets.whole(CROSSED, None, seed=5)

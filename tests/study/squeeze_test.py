@@ -108,7 +108,7 @@ class RunTest(chex.TestCase):
         together = 'the textbook recipe'  # of dropout and twice the steps
         self.assertEqual([arm.technique for arm in found.arms], [*[t.label for t in tiny.CHOSEN], together])
         self.assertEqual(
-            found.data, results.DataInfo('blobs <b>', 'vector', 30, 80, 3, 'ab' * 32, noun='examples')
+            found.data, results.DataInfo('blobs <b>', 'vector', 30, 80, 3, 'ab' * 32, 72, noun='examples')
         )
         self.assertEqual((found.seed, found.command), (3, tiny.ABOUT['command']))
         self.assertEqual((found.labelled_sets, found.test_mode), (3, 'given'))

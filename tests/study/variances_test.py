@@ -41,7 +41,9 @@ class CrossedTest(parameterized.TestCase):
         for got, expected in zip(parts[:4], (mean, rows, columns, rest), strict=True):
             np.testing.assert_allclose(got, expected, atol=1e-12)
         np.testing.assert_allclose(parts.covariance, rows + columns - rest, atol=1e-12)
-        self.assertEqual(parts[4:], ((3, 5, 15), 6, 4.0, None))
+        self.assertEqual(parts[4:8], ((3, 5, 15), 6, 4.0, None))
+        for m in range(2):
+            self.assertAlmostEqual(parts.one_more[m], populations.one_more(values[m]))
 
     @parameterized.named_parameters((name, *pattern) for name, pattern in patterns().items())
     def test_unbiased_for_any_pattern(self, present, columns):
@@ -109,18 +111,17 @@ class CrossedTest(parameterized.TestCase):
 
 
 class SpreadTest(absltest.TestCase):
-    def test_contrasts_are_differences_of_tables(self):
+    def test_differences_count_one_more_example(self):
         rng = np.random.default_rng(3)
-        for present in (np.ones((4, 20), bool), populations.tested(rng, 2, 2, 20)):
-            values = np.where(present, rng.random((3, 4, 20)), np.nan)
-            found = variances.spread(variances.crossed(values), np.array([[1.0, -1, 0], [0, 0.5, 0.5]]))
-            tables = np.stack([values[0] - values[1], (values[1] + values[2]) / 2])
-            np.testing.assert_allclose(found, variances.spread(variances.crossed(tables)))
-
-    def test_equal_tables_have_no_variance(self):
-        values = np.random.default_rng(4).random((1, 5, 50)).repeat(2, 0) + 0.1
-        (variance,), _ = variances.spread(variances.crossed(values), np.array([[1.0, -1.0]]))
-        self.assertEqual(variance, 0)
+        values = rng.random((2, 4, 20)) - rng.random((2, 4, 20))
+        parts = variances.crossed(values)
+        (variance, freedom), (plain, same) = variances.of_differences(parts), variances.spread(parts)
+        np.testing.assert_allclose(variance - plain, [populations.one_more(table) for table in values])
+        np.testing.assert_array_equal(freedom, same)
+        grouped = variances.crossed(values, np.arange(20) // 2).one_more
+        halves = values.reshape(2, 4, 10, 2).mean(-1)
+        np.testing.assert_allclose(grouped, [populations.one_more(table) for table in halves])
+        np.testing.assert_allclose(variances.crossed(np.zeros((1, 4, 20))).one_more, 1 / 22**2)
 
     def test_repeats_add_no_evidence(self):
         rng = np.random.default_rng(5)
