@@ -42,6 +42,34 @@ class FinishTest(chex.TestCase):
         self.assertEqual([technique.label for technique in found], ['all labels'])
 
 
+class LikedTest(chex.TestCase):
+    def test_the_three_that_validation_likes_best_on_all_sets_together(self):
+        """Ensemble and refit cannot be judged; L2 is the best on the first set alone."""
+        chosen = (
+            techniques.momentum, L2, techniques.refit, DROPOUT, techniques.longer, tiny.ENSEMBLE,
+            techniques.label_smoothing,
+        )  # fmt: skip
+        scores = {
+            'tuned baseline': (0.1, 0.1),
+            techniques.momentum.label: (0.9, 0.8),
+            L2.label: (0.2, 1.4),
+            techniques.refit.label: (0.0, 0.0),
+            DROPOUT.label: (0.5, 0.5),
+            techniques.longer.label: (0.3, 0.4),
+            tiny.ENSEMBLE.label: (0.0, 0.0),
+            techniques.label_smoothing.label: (0.6, 0.5),
+        }
+        tuned = [
+            tuple(
+                search.Tuned(arm, place, None, (), (score - 0.1, score + 0.1), 1 - score, 0, 2, 9, 0)
+                for place, score in enumerate(scores[arm.label])
+            )
+            for arm in arms(*chosen)
+        ]
+        found = [arm.label for arm in decide._liked(tuned)]
+        self.assertEqual(found, [techniques.longer.label, DROPOUT.label, techniques.label_smoothing.label])
+
+
 class DecidedTest(chex.TestCase):
     @classmethod
     def setUpClass(cls):

@@ -2,6 +2,7 @@
 
 import functools
 
+import chex
 import flax.linen as nn
 import numpy as np
 from absl.testing import absltest
@@ -107,6 +108,77 @@ class FiguresTest(absltest.TestCase):
         self.assertEqual((found.controls, found.references), ((), {}))
         alone = ledger.figures(TABLES._replace(arms={'plain': BASELINE}, controls={}, fewer={}))
         self.assertEqual((alone.differences, alone.near_best, alone.detectable), ((), (), None))
+
+
+class GroupsTest(absltest.TestCase):
+    """Eight photographs of a patient that are all alike tell no more than one of them."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        rng = np.random.default_rng(7)
+
+        def patients(error, sets=5):
+            """Of 40 patients some are always wrong, and a tenth is told by luck."""
+            wrong = np.tile(rng.random(40) < error, (sets, 1))
+            return np.where(rng.random((sets, 40)) < 0.1, rng.random((sets, 40)) < error, wrong).astype(float)
+
+        whole = patients(0.3)
+        reference = np.pad(patients(0.2, 4), ((0, 1), (0, 0)), constant_values=np.nan)
+        cls.once = tables.Tables(
+            arms={'plain': whole, 'a': patients(0.2), 'b': patients(0.3), 'c': patients(0.45)},
+            controls={'again': patients(0.3)},
+            sizes={20: np.maximum(whole, patients(0.2)), 80: whole * patients(0.6)},
+            fewer={},
+            squeezed=patients(0.15),
+            references={'SVM': reference},
+            train_size=40,
+            columns=None,
+        )
+        cls.order = rng.permutation(320)
+        cls.alone = ledger.figures(cls.once)
+        cls.grouped = ledger.figures(cls.photographs(columns=np.repeat(np.arange(40), 8)[cls.order]))
+        cls.naive = ledger.figures(cls.photographs(columns=None))
+
+    @classmethod
+    def photographs(cls, columns):
+        """The tables with eight photographs a patient, in any order."""
+
+        def seen(table):
+            return np.repeat(table, 8, 1)[:, cls.order]
+
+        every = {
+            field: {name: seen(table) for name, table in getattr(cls.once, field).items()}
+            for field in ('arms', 'controls', 'sizes', 'references')
+        }
+        return cls.once._replace(squeezed=seen(cls.once.squeezed), columns=columns, **every)
+
+    def test_every_figure_is_that_of_the_patients(self):
+        for name in self.alone._fields:
+            with self.subTest(name):
+                chex.assert_trees_all_close(getattr(self.grouped, name), getattr(self.alone, name), rtol=1e-6)
+
+    def test_no_figure_is_that_of_as_many_patients_as_photographs(self):
+        """What makes the test above one that can fail."""
+
+        def uncertain(found):
+            worths = [*found.worths, found.squeezed[2]]
+            return {
+                'errors': [one.high - one.low for one in found.errors],
+                'differences': [one.high - one.low for one in found.differences],
+                'controls': [one.high - one.low for one in found.controls[0]],
+                'sizes': [one.high - one.low for one in found.sizes.values()],
+                'squeezed': [one.high - one.low for one in found.squeezed[:2]],
+                'references': [one.high - one.low for one in found.references['SVM']],
+                'worths': [np.log(one.high / one.low) for one in worths],
+                'detectable': [found.detectable],
+            }
+
+        naive = uncertain(self.naive)
+        for name, widths in uncertain(self.grouped).items():
+            for width, other in zip(widths, naive[name], strict=True):
+                self.assertGreater(width, 1.2 * other, name)
+        self.assertNotEqual(self.naive.near_best, self.grouped.near_best)
 
 
 class RowsTest(absltest.TestCase):

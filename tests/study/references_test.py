@@ -2,13 +2,14 @@
 
 import re
 from typing import NamedTuple
+from unittest import mock
 
 import chex
 import numpy as np
 from absl.testing import parameterized
 
 from overfit.data import kinds, splits
-from overfit.study import references
+from overfit.study import classics, references
 from tests import problems
 
 TEST = problems.blobs(60, spread=0.6, seed=8)
@@ -106,6 +107,52 @@ class SmallTest(chex.TestCase):
             found = references.predict(empty, empty.x, np.arange(30), np.arange(72), folds=3, seed=1)
             for name, classes in found.items():
                 self.assertLen(set(classes.tolist()), 1, name)
+
+
+class GroupsTest(chex.TestCase):
+    """Twelve patients of four examples each, in no order, all four of one class."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        groups = np.random.default_rng(3).permutation(np.repeat(np.arange(12), 4)).astype(np.int32)
+        cls.pool = POOL._replace(x=POOL.x[:48], y=groups % 2, classes=('a', 'b'), groups=groups)
+
+    def folds(self, pool, labelled, folds):
+        """The folds of a labelled set, as rows of the pool, that a reference is given."""
+        seen = []
+
+        def spy(task):
+            seen.append(task.folds)
+            return classics.majority(task)
+
+        with mock.patch.dict(references.PREDICT, {references.MAJORITY: spy}):
+            references.predict(
+                pool, pool.x, labelled, np.arange(3), folds=folds, seed=1, names=[references.MAJORITY]
+            )
+        [found] = seen
+        return [(labelled[train], labelled[validate]) for train, validate in found]
+
+    def test_a_patient_is_in_one_fold_of_a_reference(self):
+        pool = self.pool
+        labelled = np.random.default_rng(0).permutation(48)[:36]
+        found = self.folds(pool, labelled, 3)
+        self.assertLen(found, 3)
+        for train, validate in found:
+            self.assertEqual(set(pool.groups[train]) & set(pool.groups[validate]), set())
+            self.assertEqual(sorted([*train, *validate]), sorted(labelled))
+        np.testing.assert_array_equal(np.sort(np.concatenate([one[1] for one in found])), np.sort(labelled))
+
+    def test_without_groups_the_folds_of_these_rows_share_patients(self):
+        pool = self.pool
+        for train, validate in self.folds(pool._replace(groups=None), np.arange(48), 3):
+            self.assertNotEmpty(set(pool.groups[train]) & set(pool.groups[validate]))
+
+    def test_as_many_folds_as_the_rarest_class_has_patients(self):
+        pool = self.pool
+        labelled = np.flatnonzero((pool.groups % 2 == 0) | (pool.groups < 4))  # two patients of the second
+        self.assertLen(self.folds(pool, labelled, 5), 2)
+        self.assertEmpty(self.folds(pool, np.flatnonzero(pool.groups < 2), 5))
 
 
 class KindsTest(chex.TestCase):
