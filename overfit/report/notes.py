@@ -134,7 +134,7 @@ def footnotes(results: Results) -> list[str]:
 def _worth(arms: Sequence[Row]):
     text = (
         'worth in labels: how many times as many labels the baseline, tuned anew, needs for the same error; '
-        'not read beyond twice the sizes measured; [ ]: of each row alone'
+        'not read beyond twice the sizes measured; its [ ] holds for one row'
     )
     if any('*' in spelling.worth_factor(row.labels_worth) for row in arms):
         text += '; *: extrapolated beyond the sizes measured, by a fitted power law'

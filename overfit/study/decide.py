@@ -95,7 +95,7 @@ def check(course: Course, compared: Compared, design: Design, progress: Progress
         sizes = {size: _run(course, design.arms[0], at) for size, at in places.sizes.items()}
         fewer = {
             arm.label: {size: _run(course, arm, places.sizes[size]) for size in fewer}
-            for arm in (_liked(compared.tuned) if fewer else ())
+            for arm in (_liked(list(zip(*compared.tuned, strict=True))) if fewer else ())
         }
     return compared._replace(controls=controls, sizes=sizes, fewer=fewer)
 
@@ -160,7 +160,7 @@ def _regrouped(flat, count):
 
 def _liked(tuned):
     """The arms of the lowest mean validation error, as far as validation can judge them."""
-    _, *others = zip(*tuned, strict=True)
+    plain, *others = tuned
     judged = [t for t in others if all(one.judged_by_validation for one in t[0].arm.techniques)]
     order = sorted(judged, key=lambda of_arm: np.mean([one.score for one in of_arm]))
     return [of_arm[0].arm for of_arm in order[:BEST]]

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from overfit.data import load
-from overfit.study import costs, decide, measure, references, stats
+from overfit.study import costs, decide, measure, optimism, references, stats
 from overfit.study import ledger as ledger_lib
 from overfit.study import material as material_lib
 from overfit.study.course import Course
@@ -170,7 +170,7 @@ def describe(
         baseline=ledger_lib.plain(facts[0], figures.errors[0]),
         arms=rows(facts[1:], figures),
         size_curve=tuple(SizePoint(size, error) for size, error in figures.sizes.items()),
-        search_optimism=optimism(compared, tables, _validated(study)),
+        search_optimism=optimism.measure(design, compared, tables, len(data.train.y)),
         labelled_sets=len(design.places.measured),
         test_mode=data.test_mode,
         margin=figures.margin,
@@ -260,30 +260,6 @@ def with_best(
 def padded(table: np.ndarray, rows: int) -> np.ndarray:
     """A table with rows of NaN for the labelled sets on which nothing was measured."""
     return np.pad(table, ((0, rows - len(table)), (0, 0)), constant_values=np.nan)
-
-
-def optimism(compared: decide.Compared, tables: Tables, validated: int) -> stats.Interval | None:
-    """Optimism of the search, over arms whose validated nets are those that were measured."""
-    known = [
-        (outcomes, table)
-        for outcomes, table in zip(compared.outcomes, tables.arms.values(), strict=True)
-        if outcomes[0].tuned.arm.nets == 1 and not outcomes[0].tuned.arm.refit
-    ]
-    errors = np.array([np.mean([o.tuned.error for o in outcomes]) for outcomes, _ in known])
-    sound = np.isfinite(errors)
-    if not sound.any():
-        return None
-    mistakes = np.mean([table for (_, table), good in zip(known, sound, strict=True) if good], axis=0)
-    return stats.search_optimism(100 * errors[sound], mistakes, validated, tables.columns)
-
-
-def _validated(study):
-    """About how many labelled examples validated anything: sets share some of them."""
-    design = study.design
-    protocol, pool = design.plan.protocol, len(study.splits.train.y)
-    share = protocol.folds / fold_count(protocol.validation)
-    held = [share * len(design.sets[place].labelled) / pool for place in design.places.measured]
-    return round(pool * (1 - np.prod([1 - one for one in held])))
 
 
 def first_rows(results: Results) -> str:

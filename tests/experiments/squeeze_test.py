@@ -246,7 +246,7 @@ class SqueezeTest(chex.TestCase):
                 contextlib.redirect_stdout(told),
                 self.assertRaisesRegex(OSError, 'the disk is full'),
             ):
-                squeeze.run(study, workdir)
+                squeeze.run(study, workdir, workdir / 'partial.json')
             for row in results.arms:
                 self.assertIn(row.technique[:16], told.getvalue())
             self.assertIn('best model: best', told.getvalue())

@@ -84,7 +84,7 @@ class Ran(NamedTuple):
 def run(study, with_references=True):
     """Runs a study and watches it."""
     nets, steps, seen = collections.Counter(), collections.Counter(), {'phase': [], 'kept': []}
-    train, compare, combine = population.train, decide.compare, decide.combine
+    train, check, combine = population.train, decide.check, decide.combine
 
     def counted(members, *arguments, progress=None, **options):
         def told(amount, finished):
@@ -108,7 +108,7 @@ def run(study, with_references=True):
     progress = Watched(study.design.plan.seconds, quiet=True)
     with (
         mock.patch.object(population, 'train', counted),
-        mock.patch.object(decide, 'compare', watched('compared', compare)),
+        mock.patch.object(decide, 'check', watched('compared', check)),
         mock.patch.object(decide, 'combine', watched('combined', combine)),
         mock.patch.object(references, 'measure', references.measure if with_references else no_references),
     ):
