@@ -233,7 +233,7 @@ class NpzTest(FolderCase):
         (
             'one_example',
             {'x': np.ones((9, 2)), 'y': np.array([0] * 4 + [1] * 4 + [2])},
-            'class 2 has 1 example, but 3',
+            'class 2 has 1 example, too few',
         ),
         ('nan', {'x': np.array([[0, 1], [np.nan, 0]]), 'y': _y(2)}, 'x holds NaN or infinity.*example 1'),
         ('too_large', {'x': np.full((4, 2), 1e300), 'y': _y(4)}, 'x holds NaN or infinity'),
