@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from overfit.data import splits as splits_lib
+from overfit.data.read.wording import counted
 from overfit.study import arms as arms_lib
 from overfit.study import baselines, combine, labelled_sets, spaces, too_few
 from overfit.study import plan as plan_lib
@@ -221,15 +222,17 @@ def describe(study: Study) -> str:
     design, plan, protocol = study.design, study.design.plan, study.design.plan.protocol
     steps = sum(plan.member_steps.values())
     lines = [
-        f'{len(design.arms)} arms, each tuned anew on each of {plan.level.sets} labelled sets of '
-        f'{protocol.train_size:,}: {protocol.trials} settings × {protocol.folds} folds, '
+        f'{counted(len(design.arms), "arm")}, each tuned anew on each of '
+        f'{counted(plan.level.sets, "labelled set")} of {protocol.train_size:,}: '
+        f'{counted(protocol.trials, "setting")} × {counted(protocol.folds, "fold")}, '
         f'{protocol.steps} steps each',
-        f'{plan.nets:,} nets, {steps / 1e6:.1f} million training steps, {plan.programs} programs; '
+        f'{counted(plan.nets, "net")}, {steps / 1e6:.1f} million training steps, '
+        f'{counted(plan.programs, "program")}; '
         f'about {sum(plan.seconds.values()) / 60:.1f} min and {plan.megabytes / 1024:.1f} GiB',
         _power(plan, len(study.splits.test), len(design.arms) - 1),
     ]
     if plan.cut:
-        lines.append(f'to fit the budget: {"; ".join(plan.cut)}')
+        lines.append(f'to save time: {"; ".join(plan.cut)}')
     return '\n'.join(lines)
 
 
@@ -242,7 +245,9 @@ def _power(plan, tests, comparisons):
     )
     if least <= hopeless:
         return text
+    few = 'name fewer techniques or ' * (comparisons > 1)
     return (
-        f'{text}: {comparisons} comparisons need more than {plan.level.sets} labelled sets and {tests:,} '
-        'test examples; name fewer techniques or give more minutes'
+        f'{text}: {counted(comparisons, "comparison")} need{"s" * (comparisons == 1)} more than '
+        f'{counted(plan.level.sets, "labelled set")} and {counted(tests, "test example")}; '
+        f'{few}give more minutes'
     )

@@ -284,7 +284,7 @@ class DescribeTest(FolderCase):
         data = load.load(self.npz(x_train=x[:10], y_train=_y(10), x_test=x[10:], y_test=_y(10)))
         text = load.describe(data)
         for part in (
-            'own · images of 4×5×1 uint8 · 2 classes',
+            'own · images of 5×4×1 uint8 · 2 classes',
             'labelled 10 · test 10 (x_test and y_test of the file)',
             '0: 5 + 5, 1: 5 + 5',
             'balance: 5 to 5',

@@ -225,7 +225,7 @@ class PreparedTest(chex.TestCase):
         plan, text = made.design.plan, requests.describe(made)
         for words in (
             f'3 arms, each tuned anew on each of {plan.level.sets} labelled sets of 30',
-            f'{plan.protocol.trials} settings × {plan.protocol.folds} folds',
+            f'{plan.protocol.trials} settings × {plan.protocol.folds} fold',
             f'{plan.nets:,} nets',
             f'{plan.programs} program',
             'GiB',
@@ -236,6 +236,16 @@ class PreparedTest(chex.TestCase):
         for cut in plan.cut:
             self.assertIn(cut, text)
         self.assertIn('name fewer techniques or give more minutes', requests.describe(few_tests()))
+
+    def test_one_of_a_thing_is_in_the_singular(self):
+        one = prepare(few_tests().splits, train_size=30, minutes=None, trials=1, labelled_sets=3)
+        plan = one.design.plan
+        protocol = plan.protocol._replace(folds=1)
+        made = one._replace(design=one.design._replace(plan=plan._replace(protocol=protocol, programs=1)))
+        text = requests.describe(made)
+        for words in ('1 setting × 1 fold, ', ' 1 program; ', ': 1 comparison needs more than 3 labelled'):
+            self.assertIn(words, text)
+        self.assertNotRegex(text, r'\b1 (settings|folds|programs|comparisons)|fewer techniques|budget')
 
 
 class CrossFittedTest(chex.TestCase):
