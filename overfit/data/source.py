@@ -57,7 +57,7 @@ def check_mode(test: str | None) -> None:
     if test is not None and not isinstance(test, str):
         raise ValueError(
             f'test is a {type(test).__name__} and no way to test: give holdout or cross-fitted, '
-            'or a test set as x_test= and y_test=.'
+            'or a test set as the arguments x_test and y_test.'
         )
     if test is not None and test not in MODES:
         raise ValueError(f'test={test} is no way to test: give holdout or cross-fitted, or leave it out.')

@@ -67,7 +67,9 @@ class ModesTest(FolderCase):
         self.refuses('test=given needs a test set, but .* has none', own, test='given')
         self.refuses('test=fitted is no way to test: give holdout or cross-fitted', own, test='fitted')
         both = self.npz(x_train=x, y_train=_y(30), x_test=x, y_test=_y(30))
-        with self.assertRaisesRegex(ValueError, '^test is a tuple .* a test set as x_test= and y_test=.$'):
+        with self.assertRaisesRegex(
+            ValueError, 'a tuple .* or a test set as the arguments x_test and y_test.$'
+        ):
             load.from_arrays(x, _y(30), test=(x, _y(30)))
         for test in ('holdout', 'cross-fitted'):
             self.refuses(f'test={test} is for data without .* has one .x_test and y_test', both, test=test)
