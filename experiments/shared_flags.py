@@ -18,7 +18,8 @@ TRAIN_SIZE = flags.DEFINE_integer(
 LABELLED_SETS = flags.DEFINE_integer(
     'labelled_sets',
     None,
-    'Labelled sets on which everything is tuned anew and measured; as the budget allows where not given.',
+    'Labelled sets on which everything is tuned anew and measured: 3 or more, where data are cross-fitted a '
+    'multiple of 5; as the budget allows where not given.',
     lower_bound=3,
 )
 SEED = flags.DEFINE_integer('seed', 0, 'Of everything.', lower_bound=0, upper_bound=2**31 - 1)

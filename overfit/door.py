@@ -30,8 +30,8 @@ class Result(NamedTuple):
         model: the best model: `predict(x)`, `predict_proba(x)`, `save(path)`.
         material: what the report shows besides the numbers.
         tables: mistakes of all that was measured, by labelled set and test example.
-        probabilities: `[N, classes]` by label of the arm: what nets that were not trained on a test example
-            say of it.
+        probabilities: `[N, classes]` by label of the arm: the mean over all nets of all labelled sets that
+            test an example, see `save`.
         labels: `[N]`, the true classes of the test examples.
     """
 
@@ -64,8 +64,10 @@ class Result(NamedTuple):
     def save(self, folder: str | os.PathLike) -> None:
         """Writes everything into a folder, made if missing.
 
-        That is `results.json`, `report.html`, the model (`best/`), and every mistake and probability
-        (`tables.npz`, `oof.csv`).
+        That is `results.json`, `report.html`, the model (`best/`), every mistake (`tables.npz`), and for each
+        example and arm the mean probability over all nets of all labelled sets that test it (`oof.csv`). An
+        error counted from `oof.csv` is that of the average of these nets, lower as a rule than the arm's
+        error in `results.json`, which is the mean over nets.
         """
         folder = pathlib.Path(folder)
         folder.mkdir(parents=True, exist_ok=True)

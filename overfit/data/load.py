@@ -162,7 +162,10 @@ def describe(data: splits.Splits) -> str:
     x, y, classes, kind = data.train.x, data.train.y, data.train.classes, data.train.kind
     counts = np.bincount(y, minlength=len(classes))
     test_counts = np.bincount(data.test.reveal(), minlength=len(classes))
-    size = '×'.join(str(side) for side in x.shape[1:]) or '1'
+    sides = x.shape[1:]
+    if kind == kinds.image:  # width first, as in the notes
+        sides = (sides[1], sides[0], *sides[2:])
+    size = '×'.join(map(str, sides)) or '1'
     fitted = data.test_mode == source.CROSS_FITTED
     both = [f'{c:,}' if fitted else f'{c:,} + {t:,}' for c, t in zip(counts, test_counts, strict=True)]
     listed = [f'{name}: {text}' for name, text in zip(classes, both, strict=True)]

@@ -13,6 +13,8 @@ from overfit.data.read.wording import counted
 
 TEST_PERCENT = 30
 GIVEN, HOLDOUT, CROSS_FITTED = MODES = 'given', 'holdout', 'cross-fitted'
+# Examples or groups of a class that a study cuts into five folds, after some of them went to the test.
+ENOUGH = {GIVEN: 5, HOLDOUT: 10, CROSS_FITTED: 7}
 
 
 class Source(NamedTuple):
@@ -52,6 +54,11 @@ class Source(NamedTuple):
 
 def check_mode(test: str | None) -> None:
     """Raises `ValueError` for a `test` that is no way to test; `None` leaves it to the data."""
+    if test is not None and not isinstance(test, str):
+        raise ValueError(
+            f'test is a {type(test).__name__} and no way to test: give holdout or cross-fitted, '
+            'or a test set as the arguments x_test and y_test.'
+        )
     if test is not None and test not in MODES:
         raise ValueError(f'test={test} is no way to test: give holdout or cross-fitted, or leave it out.')
 
@@ -203,17 +210,42 @@ def _label_type(values, classes):
 def _check_counts(codes, groups, classes, where, mode):
     if len(classes) < 2:
         raise ValueError(f'{where} has only one class, {classes[0]}: classification needs two or more.')
-    least, need = (2, 'training and validation') if mode == GIVEN else (3, 'training, validation and test')
+    least, need = (2, 'train and validate') if mode == GIVEN else (3, 'train, validate and test')
     counts = {'example': np.bincount(codes)}
     if groups is not None:
         counts['group'] = (grouping.count(codes, groups) > 0).sum(0)
     for noun, number in counts.items():
         if number.min() < least:
             few = number.argmin()
+            ways = [way for way in ways_out(number, ENOUGH[mode], noun) if way]
             raise ValueError(
-                f'{where}: class {classes[few]} has {counted(number[few], noun)}, '
-                f'but {least} are needed for {need}: add {noun}s of it or leave it out.'
+                f'{where}: class {classes[few]} has {counted(number[few], noun)}, too few to {need} on: '
+                f'{", or ".join(ways)}.'
             )
+
+
+def ways_out(counts: np.ndarray, enough: int, noun: str) -> tuple[str, str]:
+    """Says what can be done about classes that are too small: to add to them, or to leave them out.
+
+    Args:
+        counts: `[classes]`, of the smallest of which the sentence speaks.
+        enough: how many are enough, more than the smallest has.
+        noun: what is counted, `'example'` or `'group'`.
+
+    Returns:
+        Both in words; the second is '' where fewer than two classes would be left.
+
+    >>> ways_out(np.array([2, 9, 9]), 7, 'group')
+    ('add groups of it until there are 7', 'leave it out')
+    >>> ways_out(np.array([2, 3, 9]), 7, 'example')
+    ('add examples to it and to 1 other class until each has 7', '')
+    """
+    others = int((counts < enough).sum()) - 1
+    leave = '' if others + 3 > len(counts) else f'leave {"them" if others else "it"} out'
+    if not others:
+        return f'add {noun}s of it until there are {enough}', leave
+    others = f'{others} other {"classes" if others > 1 else "class"}'
+    return f'add {noun}s to it and to {others} until each has {enough}', leave
 
 
 def _warnings(train, tested, copies, mode):

@@ -6,6 +6,7 @@ from overfit.study.results import Reference, Results, Row
 
 NEAR_BEST = '≈'  # marks rows that cannot be told from the best one
 NAMED = 3  # techniques that a sentence names, the others are counted
+FEW = 3  # mistakes of the baseline on the test set, fewer than which leave nothing to be found
 HOPELESS = 0.5  # of the baseline's error: where only larger differences are found, small effects are not
 
 
@@ -106,17 +107,23 @@ def _enough(results):
 
 
 def _hopeless(results):
-    """Where only large effects can be found: that, and what would help."""
+    """Where only large effects can be found, or none is left: that, and what would help."""
     error, found, data = results.baseline.test_error.mean, results.detectable, results.data
+    digits = decimals(results)
+    if error / 100 * data.test < FEW:
+        return (
+            f'The tuned baseline makes hardly a mistake, {error:.{digits}f} % of {data.test:,} {data.noun}: '
+            'next to nothing is left to find.'
+        )
     if found is None or found <= HOPELESS * error:
         return ''
-    digits = decimals(results)
+    fewer = 'Name fewer techniques or give' if len(results.arms) > 1 else 'Give'
     kind = 'labelled' if results.test_mode == CROSS_FITTED else 'test'
     return (
         f'{spelling.counted(len(results.arms), "comparison")} need{"s" * (len(results.arms) == 1)} more than '
         f'{spelling.counted(results.labelled_sets, "labelled set")} and {data.test:,} {kind} {data.noun}: '
         f'only differences of {found:.{digits}f} points and more are found four times in five, and the '
-        f'baseline errs on {error:.{digits}f} %. Name fewer techniques or give more minutes.'
+        f'baseline errs on {error:.{digits}f} %. {fewer} more minutes.'
     )
 
 

@@ -117,6 +117,11 @@ def footnotes(results: Results) -> list[str]:
             'shrunk: the difference, moved towards the mean of all by as much as chance spreads them '
             '(empirical Bayes): the best of many looks better than it is'
         )
+    if results.squeezed:
+        lines.append(
+            'squeezed: its error is that of combinations chosen anew on every labelled set; the row names '
+            'the one of the best model'
+        )
     if several_near_best(results):
         lines.append(f'best: {NEAR_BEST} marks what cannot be told from the best technique')
     lines += [

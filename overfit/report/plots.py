@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from overfit.report.headline import NEAR_BEST
-from overfit.report.spelling import HELPS, HURTS, SAME, UNDECIDED, counted, shortened, signed
+from overfit.report.spelling import HELPS, HURTS, SAME, UNDECIDED, counted, shortened, signed, untold
 from overfit.study.material import Curve
 from overfit.study.results import Results, Row
 
@@ -233,7 +233,8 @@ def size_curve(results: Results) -> str:
     color = COLORS[TONES[squeezed.verdict]]
     reached = max(squeezed.test_error.mean, floor)
     ends = [min(sizes), max(sizes)]
-    if squeezed.labels_worth and squeezed.labels_worth.factor:
+    known = squeezed.labels_worth and squeezed.labels_worth.factor
+    if known and not untold(squeezed.labels_worth, squeezed.verdict):
         end = trained * squeezed.labels_worth.factor
         ax.plot([trained, end], [reached, reached], ':', color=color)
         # Beyond the cap nothing is read: an arrow says so.

@@ -118,6 +118,18 @@ def worth_factor(worth: LabelsWorth | None) -> str:
     return f'× {rounded(worth.factor)}' + '*' * worth.extrapolated
 
 
+def untold(worth: LabelsWorth | None, verdict: str | None) -> bool:
+    """Says whether a worth tells nothing: it is only a bound, and the row is undecided.
+
+    >>> beyond = LabelsWorth(4.0, 0.3, 4.0, True, 4.0)
+    >>> untold(beyond, UNDECIDED), untold(beyond, HELPS), untold(beyond._replace(factor=2.9), UNDECIDED)
+    (True, False, False)
+    """
+    if worth is None or worth.factor is None or verdict != UNDECIDED:
+        return False
+    return not 1 / worth.largest < worth.factor < worth.largest
+
+
 def worth_interval(worth: LabelsWorth | None) -> str:
     """Writes the interval of a worth; empty where it is unknown, or says no more than the factor does.
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from overfit.report import headline as headline_lib
 from overfit.report import notes, spelling
 from overfit.report.headline import NEAR_BEST, by_effect, decimals, several_near_best
-from overfit.report.spelling import CROSS_FITTED
+from overfit.report.spelling import CROSS_FITTED, HELPS
 from overfit.study.results import Results, Row
 
 WIDTH = 132  # columns of the console's table
@@ -28,7 +28,8 @@ class Cells(NamedTuple):
         p: its adjusted p-value.
         worth: what the technique is worth in labels, a factor.
         worth_interval: its bounds, in brackets.
-        enough: how few labels do with the technique, in words.
+        untold: that this cannot be told, in words.
+        enough: how few labels do with a technique that helps, in words.
         cost: of training its model, a multiple of the baseline's.
         verdict: as in the results.
     """
@@ -44,6 +45,7 @@ class Cells(NamedTuple):
     p: str = ''
     worth: str = ''
     worth_interval: str = ''
+    untold: str = ''
     enough: str = ''
     cost: str = ''
     verdict: str = ''
@@ -146,14 +148,16 @@ def _cells(prefix: str, row: Row, results: Results) -> Cells:
     if change is None:
         return cells
     worth, size = row.labels_worth, results.data.train
-    enough = worth.enough if worth else None
+    enough = worth.enough if worth and row.verdict == HELPS else None
+    untold = spelling.untold(worth, row.verdict)
     return cells._replace(
         change=spelling.signed(change.mean, digits),
         interval=spelling.bounds(change, digits),
         shrunk='' if change.shrunk is None else spelling.signed(change.shrunk, digits),
         p=spelling.p_value(change.p_adjusted),
-        worth=spelling.worth_factor(worth),
-        worth_interval=spelling.worth_interval(worth),
+        worth='' if untold else spelling.worth_factor(worth),
+        worth_interval='' if untold else spelling.worth_interval(worth),
+        untold='cannot be told' * untold,
         enough='' if enough is None or enough >= size else f'{enough:,} of {size:,} labels do',
         cost=f'× {spelling.rounded(row.cost)}',
         verdict=row.verdict or '',

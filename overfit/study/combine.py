@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from overfit import base
+from overfit.data.read.wording import counted
 from overfit.study import search, spaces
 from overfit.study.arms import Arm, Baseline, Technique, arm_of
 from overfit.study.course import Course
@@ -110,7 +111,8 @@ def combine(
         entries = [search.Entry(a.arm, a.settings, tuned[n][0].place, a.beat) for n, a in asked.items()]
         judged = search.judge(course, entries)
         better = sum(beats(one, entry.beat) for one, entry in zip(judged, entries, strict=True))
-        tell(f'combining: {better} of {len(entries)} labelled sets take what was tried')
+        of_all = f'{len(entries)} of {counted(len(tuned), "labelled set")}'
+        tell(f'combining: {of_all} tried a change, {better} took it')
         asked = {n: climbs[n].send(one) for n, one in zip(list(asked), judged, strict=True)}
     return [found[n] for n in range(len(tuned))]
 

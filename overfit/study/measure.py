@@ -31,7 +31,10 @@ def mistakes(outcomes: Sequence[Outcome], sets: Sequence[LabelledSet], holdout: 
 
 
 def probabilities(outcomes: Sequence[Outcome], sets: Sequence[LabelledSet], count: int) -> np.ndarray:
-    """What the nets of an arm say of every test example, averaged over the labelled sets that test it.
+    """Mean probability of each class over all nets of all labelled sets that test an example.
+
+    An error counted from it is that of the average of these nets. It is lower, as a rule, than the arm's
+    error in the results, which is the mean over its models (`mistakes`).
 
     Args:
         outcomes: of the arm's procedure, one a labelled set.

@@ -137,8 +137,11 @@ def make(
     if missing:
         cut.append(f'references that would take too long at this size: {", ".join(missing)}')
     if not fitting:
-        needed = sum(chosen.seconds.values()) / 60
-        cut.append(f'even so about {needed:.1f} min are needed, more than the {allowed:g} allowed')
+        needed, limit = f'{sum(chosen.seconds.values()) / 60:.1f}', f'more than the {allowed:g} allowed'
+        if float(needed) > allowed:
+            cut.append(f'even so about {needed} min are needed, {limit}')
+        else:
+            cut.append(f'even so a little {limit} min are needed')
     return chosen._replace(cut=tuple(cut))
 
 

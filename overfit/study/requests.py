@@ -5,16 +5,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from overfit import base
-from overfit.data import grouping
 from overfit.data import splits as splits_lib
+from overfit.data.read.wording import counted
 from overfit.study import arms as arms_lib
-from overfit.study import baselines, combine, labelled_sets, spaces
+from overfit.study import baselines, combine, labelled_sets, spaces, too_few
 from overfit.study import plan as plan_lib
 from overfit.study import techniques as standard
 from overfit.study.arms import Arm, Baseline, Technique, arm_of
 from overfit.study.labelled_sets import LabelledSet, Places
-from overfit.study.protocol import fold_count
 from overfit.train import check
 from overfit.train.engine import population
 
@@ -100,13 +98,11 @@ def prepare(splits: splits_lib.Splits, request: Request) -> Study:
             f'train_size={wanted:,} is more than the {population.MOST_EXAMPLES:,} that a labelled set may '
             'have: this is for small data, give a smaller one'
         )
-    if cross_fitted:
-        _check_outer(pool)
     tests = _independent(splits)
-    drawn = labelled_sets.draw(splits, request.train_size, labelled_sets.OUTER_FOLDS, seed=request.seed)
+    drawn = too_few.draw(
+        splits, request.train_size, request.labelled_sets, request.validation, seed=request.seed
+    )
     size = labelled_sets.usual_size(drawn)
-    for one in drawn:
-        check_folds(pool, one.labelled, request.validation, cross_fitted=cross_fitted)
     baseline = request.baseline or baselines.baseline(baselines.mlp(len(pool.classes)), pool.kind)
     spaces.check(baseline.space, baseline.label)
     known = {}  # what was checked before is not checked again
@@ -172,8 +168,8 @@ def check_numbers(request: Request) -> None:
         raise ValueError(f'trials={request.trials} tries nothing: give 1 or more, or leave it out')
     if request.labelled_sets is not None and request.labelled_sets < 3:
         raise ValueError(
-            f'labelled_sets={request.labelled_sets} are too few for an interval: give 3 or more, or '
-            'leave it out'
+            f'labelled_sets={request.labelled_sets} are too few for an interval: give 3 or more, '
+            f'cross-fitted a multiple of {labelled_sets.OUTER_FOLDS}, or leave it out'
         )
 
 
@@ -222,37 +218,6 @@ def _trains(technique, baseline, pool, known):
     return True
 
 
-def check_folds(
-    pool: base.Examples, labelled: np.ndarray, validation: float, *, cross_fitted: bool = False
-) -> None:
-    """Refuses labelled sets in which a class is too small to be in every fold.
-
-    Args:
-        pool: labelled examples.
-        labelled: `[n]` indices of those in use.
-        validation: fraction that is held out.
-        cross_fitted: whether they are what an outer fold leaves.
-
-    Raises:
-        ValueError: a class has fewer examples, or groups, than there are folds.
-    """
-    folds, fewest = fold_count(validation), fold_count(0.3)
-    groups = None if pool.groups is None else pool.groups[labelled]
-    rarest, count = grouping.rarest(pool.y[labelled], groups=groups)
-    if count >= folds:
-        return
-    ways = [f'give validation=0.3 ({fewest} folds)'] if count >= fewest else []
-    ways += ["give test='holdout'"] if cross_fitted and count >= fewest else []
-    all_of_them = cross_fitted or len(labelled) == len(pool.y)
-    ways += ['add examples of it or leave it out'] if all_of_them else ['use a larger train_size']
-    things = 'labelled examples' if groups is None else 'groups'
-    where = ' outside of an outer fold' if cross_fitted else ''
-    raise ValueError(
-        f'class {pool.classes[rarest]} has {count} {things}{where}, fewer than the {folds} folds '
-        f'of validation={validation:g}: {", or ".join(ways)}'
-    )
-
-
 def _independent(splits):
     """How many test examples are independent of one another: groups count once."""
     groups = splits.test.groups
@@ -266,31 +231,22 @@ def _independent(splits):
     return tests
 
 
-def _check_outer(pool):
-    """Refuses classes of which not every outer fold can have an example."""
-    rarest, count = grouping.rarest(pool.y, groups=pool.groups)
-    folds, things = labelled_sets.OUTER_FOLDS, 'examples' if pool.groups is None else 'groups'
-    if count < folds:
-        raise ValueError(
-            f'class {pool.classes[rarest]} has {count} {things}, fewer than the {folds} folds of '
-            f"cross-fitting: add {things} of it, leave it out, or give test='holdout'"
-        )
-
-
 def describe(study: Study) -> str:
     """What will run, in words: nets, programs, minutes, memory, and what was cut."""
     design, plan, protocol = study.design, study.design.plan, study.design.plan.protocol
     steps = sum(plan.member_steps.values())
     lines = [
-        f'{len(design.arms)} arms, each tuned anew on each of {plan.level.sets} labelled sets of '
-        f'{protocol.train_size:,}: {protocol.trials} settings × {protocol.folds} folds, '
+        f'{counted(len(design.arms), "arm")}, each tuned anew on each of '
+        f'{counted(plan.level.sets, "labelled set")} of {protocol.train_size:,}: '
+        f'{counted(protocol.trials, "setting")} × {counted(protocol.folds, "fold")}, '
         f'{protocol.steps} steps each',
-        f'{plan.nets:,} nets, {steps / 1e6:.1f} million training steps, {plan.programs} programs; '
+        f'{counted(plan.nets, "net")}, {steps / 1e6:.1f} million training steps, '
+        f'{counted(plan.programs, "program")}; '
         f'about {sum(plan.seconds.values()) / 60:.1f} min and {plan.megabytes / 1024:.1f} GiB',
         _power(plan, study.splits.test, len(design.arms) - 1),
     ]
     if plan.cut:
-        lines.append(f'to fit the budget: {"; ".join(plan.cut)}')
+        lines.append(f'to save time: {"; ".join(plan.cut)}')
     return '\n'.join(lines)
 
 
@@ -303,10 +259,10 @@ def _power(plan, holdout, comparisons):
     )
     if least <= hopeless:
         return text
-    tests = f'{len(holdout):,} test examples'
+    tests, few = counted(len(holdout), 'test example'), 'name fewer techniques or ' * (comparisons > 1)
     if holdout.groups is not None:
-        tests += f' of {len(np.unique(holdout.groups)):,} groups'
+        tests += f' of {counted(len(np.unique(holdout.groups)), "group")}'
     return (
-        f'{text}: {comparisons} comparisons need more than {plan.level.sets} labelled sets and {tests}; '
-        'name fewer techniques or give more minutes'
+        f'{text}: {counted(comparisons, "comparison")} need{"s" * (comparisons == 1)} more than '
+        f'{counted(plan.level.sets, "labelled set")} and {tests}; {few}give more minutes'
     )

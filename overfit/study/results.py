@@ -171,7 +171,7 @@ class Results(NamedTuple):
         seed: of everything.
         seconds: how long it took.
         data: what it ran on.
-        plan: what was cut to fit the budget, a sentence each.
+        plan: what was cut to save time, a sentence each.
         baseline: the tuned baseline, compared with nothing.
         arms: one row for each technique, in the order given.
         size_curve: the baseline's test error by number of labels, in rising order.

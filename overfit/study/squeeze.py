@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from overfit.data import load
+from overfit.data.read.wording import counted
 from overfit.study import costs, decide, measure, optimism, references, stats
 from overfit.study import ledger as ledger_lib
 from overfit.study import material as material_lib
@@ -270,7 +271,7 @@ def first_rows(results: Results) -> str:
         for row in found
         if row.verdict in stats.DECIDED
     ]
-    title = f'measured on {results.labelled_sets} labelled sets, against the tuned baseline'
+    title = f'measured on {counted(results.labelled_sets, "labelled set")}, against the tuned baseline'
     return '\n'.join([f'{title}:', *lines]) if lines else f'{title}: no row differs surely'
 
 

@@ -95,10 +95,14 @@ def read(path: str | os.PathLike) -> Tables:
 def write_probabilities(
     probabilities: Mapping[str, np.ndarray], y: np.ndarray, classes: Sequence[str], path: str | os.PathLike
 ) -> None:
-    """Writes `oof.csv`: what nets say of test examples they were not trained on, a line each.
+    """Writes `oof.csv`: for each example and arm, the mean probability over all nets that test it.
+
+    These are the nets of all labelled sets that test the example; none was trained on it. So an error counted
+    from the file is that of the average of these nets, lower as a rule than the arm's error in
+    `results.json`, which is the mean over nets.
 
     Args:
-        probabilities: `[N, classes]` by label of the arm.
+        probabilities: `[N, classes]` by label of the arm, of `measure.probabilities`.
         y: `[N]`, the true classes.
         classes: names.
         path: of the file.

@@ -233,7 +233,7 @@ class NpzTest(FolderCase):
         (
             'one_example',
             {'x': np.ones((9, 2)), 'y': np.array([0] * 4 + [1] * 4 + [2])},
-            'class 2 has 1 example, but 3',
+            'class 2 has 1 example, too few',
         ),
         ('nan', {'x': np.array([[0, 1], [np.nan, 0]]), 'y': _y(2)}, 'x holds NaN or infinity.*example 1'),
         ('too_large', {'x': np.full((4, 2), 1e300), 'y': _y(4)}, 'x holds NaN or infinity'),
@@ -284,7 +284,7 @@ class DescribeTest(FolderCase):
         data = load.load(self.npz(x_train=x[:10], y_train=_y(10), x_test=x[10:], y_test=_y(10)))
         text = load.describe(data)
         for part in (
-            'own · images of 4×5×1 uint8 · 2 classes',
+            'own · images of 5×4×1 uint8 · 2 classes',
             'labelled 10 · test 10 (x_test and y_test of the file)',
             '0: 5 + 5, 1: 5 + 5',
             'balance: 5 to 5',

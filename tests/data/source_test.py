@@ -67,6 +67,10 @@ class ModesTest(FolderCase):
         self.refuses('test=given needs a test set, but .* has none', own, test='given')
         self.refuses('test=fitted is no way to test: give holdout or cross-fitted', own, test='fitted')
         both = self.npz(x_train=x, y_train=_y(30), x_test=x, y_test=_y(30))
+        with self.assertRaisesRegex(
+            ValueError, 'a tuple .* or a test set as the arguments x_test and y_test.$'
+        ):
+            load.from_arrays(x, _y(30), test=(x, _y(30)))
         for test in ('holdout', 'cross-fitted'):
             self.refuses(f'test={test} is for data without .* has one .x_test and y_test', both, test=test)
         self.assertEqual(load.load(both, test='given').test_mode, 'given')
@@ -114,7 +118,12 @@ class GroupsTest(FolderCase):
         ('absent', {}, 'no array who or who_train for group=who: it holds x, y'),
         ('length', {'who': np.arange(5)}, r'who for group=who has shape \(5,\), but .* each of 12 inputs'),
         ('real', {'who': np.arange(12) / 2}, 'who for group=who holds 0.5: give whole numbers or names'),
-        ('few', {'who': _y(12)}, 'class 0 has 1 group, but 3 are needed for training, validation and test'),
+        (
+            'few',
+            {'who': _y(12)},
+            'class 0 has 1 group, too few to train, validate and test on: add groups to it and to 1 other '
+            'class until each has 7.$',
+        ),
     )
     def test_refuses(self, arrays, pattern):
         x = np.random.default_rng(0).normal(size=(12, 2))

@@ -149,7 +149,7 @@ class SqueezeTest(chex.TestCase):
         for pattern in (
             'examples of 4 float32 · 3 classes',
             'ape: 30',
-            r'3 arms, each tuned anew on each of 4 labelled sets of 90: 3 settings × \d+ folds, \d+ steps',
+            r'3 arms, each tuned anew on each of 4 labelled sets of 90: 3 settings × \d+ folds?, \d+ steps',
             r'\d+ nets, .* \d+ programs?; about [\d.]+ min and [\d.]+ GiB',
             r'differences of about [\d.]+ points and more can be found',
         ):

@@ -138,6 +138,20 @@ class HeadlineTest(parameterized.TestCase):
             text,
         )
 
+    def test_hopeless_of_one_technique(self):
+        results = made_up.partial()._replace(detectable=4.5)
+        text = said(results._replace(arms=results.arms[:1]))
+        self.assertIn('1 comparison needs more than', text)
+        self.assertIn('the baseline errs on 8.9 %. Give more minutes.', text)
+
+    @parameterized.parameters((0.0, True), (0.37, True), (0.38, False))  # 2.9 and 3.03 of 797
+    def test_a_baseline_that_errs_on_next_to_nothing(self, error, nothing):
+        row = made_up.arm('tuned baseline (SGD)', made_up.interval(error, 0.1))
+        text = said(made_up.partial()._replace(baseline=row, detectable=1.0))
+        wanted = f'makes hardly a mistake, {error:.2f} % of 797 images: next to nothing is left to find.'
+        self.assertEqual(wanted in text, nothing)
+        self.assertEqual('more minutes' in text, not nothing)
+
     def test_cross_fitted(self):
         text = said(made_up.cross_fitted())
         self.assertStartsWith(text, 'On mine with 240 of 300 labelled images, 13 of 35')

@@ -88,6 +88,7 @@ class NotesTest(parameterized.TestCase):
             '8 settings an arm',
         ):
             self.assertIn(words, text)
+        self.assertIn('squeezed: its error is that of combinations chosen anew on every labelled set', text)
         self.assertNotIn('tested: ', text)
         self.assertIn(
             'trained on 240 of the 300 images and tested on others',

@@ -164,6 +164,25 @@ class ReportTest(parameterized.TestCase):
         self.assertEqual('each by nets that were not trained on it' in text, crossed)
         self.assertEqual('tested on 797 others' in text, not crossed)
         self.assertEqual('What the squeezed model gets wrong' in text, crossed)
+        self.assertEqual('the row of the test set' in text, not crossed)
+        self.assertEqual('each example is held out from the nets' in text, crossed)
+        self.assertEqual('the average of all nets that were not trained on it' in text, crossed)
+
+    def test_worth_that_cannot_be_told(self):
+        results = made_up.results()
+        self.assertNotIn('cannot be told</span>', self.page(results, LITTLE))
+        worth = results.squeezed.labels_worth._replace(factor=4.0)
+        squeezed = results.squeezed._replace(verdict='undecided', labels_worth=worth)
+        text = self.page(results._replace(squeezed=squeezed), LITTLE)
+        self.assertIn('cannot be told</span>', text)
+        self.assertNotIn('more than × 4', text)
+
+    def test_a_note_is_printed_once(self):
+        extra = LITTLE._replace(summary='images\n  note: very dark', notes=['very dark', 'another'])
+        both = extra._replace(mistakes=[*extra.mistakes[:2], extra.mistakes[2]._replace(pixels=None)])
+        text = self.page(made_up.results(), both)
+        for words in ('very dark', 'another', 'A wrong label in the data'):
+            self.assertEqual(text.count(words), 1, words)
 
     def test_names_are_escaped(self):
         results, extra = made_up.results(), made_up.material()

@@ -50,6 +50,10 @@ class PlotsTest(absltest.TestCase):
                 [ax] = plots.size_curve(changed).axes
             ends = [line.get_marker() for line in ax.lines if list(line.get_xdata()) == [200 * factor]]
             self.assertEqual(ends, [marker])
+        undecided = changed._replace(squeezed=changed.squeezed._replace(verdict='undecided'))
+        with mock.patch.object(plots, 'svg', lambda figure, name, alt: figure):
+            [ax] = plots.size_curve(undecided).axes
+        self.assertNotIn([800.0], [list(line.get_xdata()) for line in ax.lines])
 
     def test_nothing_was_held_out(self):
         known, unknown = np.array([[50.0, 20.0]]), np.full((1, 2), np.nan)

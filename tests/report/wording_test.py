@@ -133,6 +133,23 @@ class WordingTest(parameterized.TestCase):
         self.assertEqual([row.enough for row in cells if row.enough], ['130 of 200 labels do'])
         self.assertEqual(cells[1].technique, 'augmentation: shift, rotate')
 
+    @parameterized.parameters(
+        ('helps', 4.0, 'more than × 4', '[0.9, over 4]', '130 of 200 labels do'),
+        ('undecided', 4.0, '', '', ''),
+        ('undecided', 0.25, '', '', ''),
+        ('undecided', 1.5, '× 1.5', '[0.9, over 4]', ''),
+        ('no difference that matters', 4.0, 'more than × 4', '[0.9, over 4]', ''),
+    )
+    def test_a_bound_tells_nothing_of_what_is_undecided(self, verdict, factor, worth, interval, enough):
+        told = LabelsWorth(factor, 0.9, 4.0, True, largest=4.0, enough=130)
+        row = made_up.arm('shift', made_up.interval(8.0, 0.4), made_up.change(-0.9, 1.0, 0.2), told, verdict)
+        [_, cells] = wording.rows(made_up.partial()._replace(arms=(row,)))
+        self.assertEqual((cells.worth.rstrip('*'), cells.worth_interval), (worth, interval))
+        self.assertEqual(cells.enough, enough)
+        self.assertEqual(cells.untold, '' if worth else 'cannot be told')
+        [_, squeezed] = wording.rows(made_up.results()._replace(arms=(), squeezed=row))
+        self.assertEqual(squeezed.enough, enough)
+
     def test_controls_are_no_rows_of_the_table(self):
         results = made_up.results()
         self.assertNotIn('tuned again', '\n'.join(body(wording.table(results))))

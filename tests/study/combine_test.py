@@ -115,6 +115,10 @@ class CombineTest(chex.TestCase):
         self.assertEqual(self.combine(combine.Effort(4, 2), told), self.found)
         self.assertEqual(told, self.told)
         self.assertNotEmpty(told)
+        for line in told:
+            self.assertRegex(
+                line, f'^combining: [1-9] of {len(self.tuned)} labelled sets tried a change, \\d took'
+            )
 
     def test_where_nothing_beats_the_baseline_it_is_the_baseline(self):
         best = [(plain._replace(fold_scores=(-1.0, -1.0), error=-1.0), *o) for plain, *o in self.tuned]

@@ -49,6 +49,13 @@ class PlanTest(chex.TestCase):
             self.assertEqual(over, any(f'more than the {budget:g} allowed' in line for line in made.cut))
         self.assertTrue(make(0.1).cut)
 
+    def test_a_need_that_rounds_to_the_budget(self):
+        needed = sum(make(0.01).seconds.values()) / 60
+        for budget, words in ((needed - 1e-6, 'a little more than the'), (needed - 0.2, 'about ')):
+            [line] = [line for line in make(budget).cut if 'even so' in line]
+            self.assertStartsWith(line, f'even so {words}')
+            self.assertIn(f'more than the {budget:g} allowed', line)
+
     def test_references_do_not_eat_the_budget(self):
         many = problems.blobs(20_000, spread=1.0)
         made = make(5, many, ARMS[:2], train_size=20_000)

@@ -119,24 +119,9 @@ class RefusedTest(chex.TestCase):
         self.assertNotIn('\n', text)
 
     @parameterized.parameters(
-        (
-            2,
-            0.2,
-            None,
-            'class c has 2 labelled examples, fewer than the 5 folds of validation=0.2: add examples',
-        ),
-        (
-            4,
-            0.2,
-            None,
-            'of validation=0.2: give validation=0.3 (3 folds), or add examples of it or leave it out',
-        ),
-        (
-            9,
-            0.1,
-            30,
-            'fewer than the 10 folds of validation=0.1: give validation=0.3 .*, or use a larger train',
-        ),
+        (2, 0.2, None, 'class c has 2 labelled examples, fewer than the 5 folds of validation=0.2: add ex'),
+        (4, 0.2, None, 'give validation=0.3 (3 folds), or add examples of it until there are 5, or leave it'),
+        (9, 0.1, 30, 'fewer than the 10 folds of validation=0.1: .* or leave train_size out and add exampl'),
     )
     def test_a_class_smaller_than_the_folds(self, count, validation, size, message):
         rows = np.concatenate([np.flatnonzero(tiny.POOL.y < 2), np.flatnonzero(tiny.POOL.y == 2)[:count]])
@@ -146,11 +131,9 @@ class RefusedTest(chex.TestCase):
             prepare(splits, validation=validation, train_size=size, minutes=60)
         self.assertRegex(str(caught.exception), re.escape(message).replace(r'\.\*', '.*'))
 
-    def test_a_class_as_large_as_the_folds_is_enough(self):
-        rows = np.concatenate([np.flatnonzero(tiny.POOL.y < 2), np.flatnonzero(tiny.POOL.y == 2)[:5]])
-        requests.check_folds(tiny.POOL, rows, 0.2)
-        with self.assertRaisesRegex(ValueError, 'class c has 4'):
-            requests.check_folds(tiny.POOL, rows[:-1], 0.2)
+    def test_few_labelled_sets(self):
+        with self.assertRaisesRegex(ValueError, 'give 3 or more, cross-fitted a multiple of 5, or leave it'):
+            prepare(labelled_sets=1)
 
 
 class PreparedTest(chex.TestCase):
@@ -242,7 +225,7 @@ class PreparedTest(chex.TestCase):
         plan, text = made.design.plan, requests.describe(made)
         for words in (
             f'3 arms, each tuned anew on each of {plan.level.sets} labelled sets of 30',
-            f'{plan.protocol.trials} settings × {plan.protocol.folds} folds',
+            f'{plan.protocol.trials} settings × {plan.protocol.folds} fold',
             f'{plan.nets:,} nets',
             f'{plan.programs} program',
             'GiB',
@@ -254,10 +237,20 @@ class PreparedTest(chex.TestCase):
             self.assertIn(cut, text)
         self.assertIn('name fewer techniques or give more minutes', requests.describe(few_tests()))
 
+    def test_one_of_a_thing_is_in_the_singular(self):
+        one = prepare(few_tests().splits, train_size=30, minutes=None, trials=1, labelled_sets=3)
+        plan = one.design.plan
+        protocol = plan.protocol._replace(folds=1)
+        made = one._replace(design=one.design._replace(plan=plan._replace(protocol=protocol, programs=1)))
+        text = requests.describe(made)
+        for words in ('1 setting × 1 fold, ', ' 1 program; ', ': 1 comparison needs more than 3 labelled'):
+            self.assertIn(words, text)
+        self.assertNotRegex(text, r'\b1 (settings|folds|programs|comparisons)|fewer techniques|budget')
+
 
 class CrossFittedTest(chex.TestCase):
     @parameterized.parameters(
-        (4, {}, 'class c has 4 examples, fewer than the 5 folds of cross-fitting: add examples of it, leave'),
+        (4, {}, 'class c has 4 examples, fewer than the 5 folds of cross-fitting: '),
         (
             6,
             {},

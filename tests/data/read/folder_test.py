@@ -187,7 +187,7 @@ class FolderTest(parameterized.TestCase):
         self.refuses('label=a is for tables', label='a')
         for i in range(3):
             self.save(f'b/{i}.png', self.pixels[i])
-        self.refuses('class a has 1 example, but 3 are needed')
+        self.refuses('class a has 1 example, too few to train')
 
 
 if __name__ == '__main__':

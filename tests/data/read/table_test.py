@@ -230,7 +230,7 @@ class TableTest(parameterized.TestCase):
         ('infinite', 'a,y\n' + 'inf,0\n1,1\n' * 5, {}, 'column a holds "inf" in row 1'),
         ('plus_nan', 'a,y\n' + '2,0\n+nan,1\n' * 5, {}, 'column a holds "\\+nan" in row 2'),
         ('one_class', 'a,y\n' + '1,0\n' * 5, {}, 'only one class, 0'),
-        ('rare', 'a,y\n' + '1,0\n2,1\n' * 5 + '3,2\n', {}, 'class 2 has 1 example, but 3 are needed'),
+        ('rare', 'a,y\n' + '1,0\n2,1\n' * 5 + '3,2\n', {}, 'class 2 has 1 example, too few to train'),
     )
     def test_refuses(self, text, options, pattern):
         self.refuses(pattern, text, **options)
