@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from overfit import base
-from overfit.data import splits
 from overfit.study import costs, labelled_sets
 from overfit.study.arms import Arm
 from overfit.study.labelled_sets import LabelledSet
@@ -178,11 +177,7 @@ class Course:
     def _folds_of(self, place: int):
         if place not in self._folds:
             rows, seed = self.sets[place].labelled, self.sets[place].seed
-            groups = None if self.pool.groups is None else self.pool.groups[rows]
-            # A labelled set of fewer examples than the protocol's may have too few of a class for all folds.
-            most = max(2, labelled_sets.most_folds(self.pool, rows))
-            count = min(fold_count(self.protocol.validation), most)
-            self._folds[place] = splits.folds(
-                self.pool.y[rows], count, seed=seed_of(seed, 'folds'), groups=groups
+            self._folds[place] = labelled_sets.inner_folds(
+                self.pool, rows, fold_count(self.protocol.validation), seed=seed_of(seed, 'folds')
             )
         return self._folds[place]

@@ -108,6 +108,32 @@ def most_folds(pool: base.Examples, labelled: np.ndarray) -> int:
     return grouping.rarest(pool.y[labelled], groups=groups)[1]
 
 
+def inner_folds(
+    pool: base.Examples, labelled: np.ndarray, count: int, *, seed: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Cuts a labelled set into folds: fewer where a class is too small, or groups too uneven, for so many.
+
+    Args:
+        pool: labelled examples.
+        labelled: `[n]` rows of the pool.
+        count: of folds, at most.
+        seed: of the cut.
+
+    Returns:
+        For each fold, indices into `labelled` of its training and of its validation examples.
+
+    Raises:
+        ValueError: not even two folds leave every class to train on.
+    """
+    groups = None if pool.groups is None else pool.groups[labelled]
+    for fewer in range(max(2, min(count, most_folds(pool, labelled))), 1, -1):
+        try:
+            return splits_lib.folds(pool.y[labelled], fewer, seed=seed, groups=groups)
+        except ValueError:
+            if fewer == 2:
+                raise
+
+
 class Places(NamedTuple):
     """Where in the list of all labelled sets of a study each of them stands.
 

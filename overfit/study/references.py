@@ -12,8 +12,8 @@ import jax
 import numpy as np
 
 from overfit import base
-from overfit.data import grouping, kinds, splits
-from overfit.study import classics
+from overfit.data import kinds, splits
+from overfit.study import classics, labelled_sets
 
 LEAST_SIDE = 12  # pixels: in smaller images there is no room for cells
 MAJORITY, LOGISTIC, SVM = 'majority class', 'logistic regression', 'RBF SVM'
@@ -148,12 +148,9 @@ def _predict(pool, x_test, describe, labelled, tested, folds, seed, chosen):
 
 def _folds(pool, labelled, folds, seed):
     """Inner folds of a labelled set; fewer for rare classes, none where a class is there but once."""
-    y, groups = pool.y[labelled], None if pool.groups is None else pool.groups[labelled]
-    count = min(folds, grouping.rarest(y, groups=groups)[1])
-    if count < 2:
+    if labelled_sets.most_folds(pool, labelled) < 2:
         return []
-    found = splits.folds(y, count, seed=seed, groups=groups)
-    return [one for one in found if len(np.unique(y[one[0]])) > 1]
+    return labelled_sets.inner_folds(pool, labelled, folds, seed=seed)
 
 
 def measure(

@@ -1,6 +1,7 @@
 """Labelled sets: stratified, nested, never tested on their own examples, and folds that no seed moves."""
 
 import collections
+from unittest import mock
 
 import chex
 import numpy as np
@@ -133,6 +134,43 @@ class ResizedTest(chex.TestCase):
         self.assertEmpty(everything.tested)
         part = labelled_sets.whole(CROSSED, 30, seed=5)
         np.testing.assert_array_equal(np.bincount(Y[part.labelled]), [10, 10, 10])
+
+
+class InnerFoldsTest(chex.TestCase):
+    def test_as_many_as_class_and_groups_allow(self):
+        rows = np.arange(72)
+        for pool, wanted, expected in (
+            (tiny.POOL, 5, 5),
+            (tiny.POOL, 30, 24),
+            (GROUPED.train, 5, 5),
+            (GROUPED.train, 9, 6),
+        ):
+            found = labelled_sets.inner_folds(pool, rows, wanted, seed=0)
+            self.assertLen(found, expected)
+            self.assertEqual(sorted(np.concatenate([held for _, held in found])), list(rows))
+
+    def test_uneven_groups_get_fewer(self):
+        """Class 0 lies in two patients alone, one of them large."""
+        y = np.repeat([0, 1, 2], 4).astype(np.int32)
+        groups = np.array([0, 0, 0, 1, 0, 1, 2, 3, 0, 0, 1, 1], np.int32)
+        pool = tiny.POOL._replace(x=tiny.POOL.x[:12], y=y, groups=groups)
+        for seed in range(20):
+            for train, held in labelled_sets.inner_folds(pool, np.arange(12), 5, seed=seed):
+                self.assertEmpty(set(groups[train]) & set(groups[held]))
+                self.assertLen(set(y[train]), 3)
+
+    def test_fewer_than_asked_where_so_many_leave_a_class_out(self):
+        tried = []
+
+        def folds(y, k, **options):
+            tried.append(k)
+            if k > 2:
+                raise ValueError('too uneven')
+            return [(np.arange(2), np.arange(2, 4))]
+
+        with mock.patch.object(splits_lib, 'folds', folds):
+            self.assertLen(labelled_sets.inner_folds(GROUPED.train, np.arange(72), 4, seed=0), 1)
+        self.assertEqual(tried, [4, 3, 2])
 
 
 class LayOutTest(parameterized.TestCase):
