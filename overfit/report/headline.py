@@ -184,7 +184,7 @@ def _best(results):
             f'({interval}).'
         )
     return (
-        f'The best model, ready to use, was trained on all {best.train:,} labelled {data.noun}; its error is '
+        f'The best model, ready to use, was trained on {spelling.of_all(best.train, data)}; its error is '
         f'estimated by that of squeezed models trained on {data.train:,} of them, {error} ({interval}), '
         'which is slightly cautious.'
     )

@@ -81,7 +81,7 @@ def remarks(results: Results) -> list[str]:
         line = 'best model: ' + f'{best.path} · ' * (best.path is not None)
         line += f'test error {best.test_error:.{digits}f} % [{best.low:.{digits}f}, {best.high:.{digits}f}]'
         if best.wrong is None:
-            line += f', estimated · trained on all {best.train:,} labelled {results.data.noun}'
+            line += f', estimated · trained on {spelling.of_all(best.train, results.data)}'
         lines.append(line + f' · {best.members} nets averaged' * (best.members > 1))
     return lines
 
@@ -99,7 +99,7 @@ def footnotes(results: Results) -> list[str]:
         else ''
     )
     noun, sets = results.data.noun, 'other labelled sets, tuning'
-    if results.test_mode != CROSS_FITTED and results.data.train == results.data.labelled:
+    if results.one_labelled_set:
         sets = f'these {results.data.train:,} labelled {noun} and other tuning'
     lines = [
         f'± and [ ]: 95 % intervals, for {sets}, splits, initial weights and test {noun}; those against the '

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from overfit.study.results import Difference, Interval, LabelsWorth
+from overfit.study.results import DataInfo, Difference, Interval, LabelsWorth
 
 HELPS, HURTS, SAME, UNDECIDED = 'helps', 'hurts', 'no difference that matters', 'undecided'
 CROSS_FITTED = 'cross-fitted'
@@ -43,6 +43,18 @@ def counted(number: int, noun: str) -> str:
     ('1 comparison', '1,200 comparisons')
     """
     return f'{number:,} {noun}{"s" * (number != 1)}'
+
+
+def of_all(count: int, data: DataInfo) -> str:
+    """Says how many of the labelled examples.
+
+    >>> of_all(100, DataInfo('mine', 'image', 80, 100, 10, '', labelled=100, noun='images'))
+    'all 100 labelled images'
+    >>> of_all(40, DataInfo('mine', 'image', 32, 100, 10, '', labelled=100, noun='images'))
+    '40 of the 100 labelled images'
+    """
+    some = 'all' if count == data.labelled else f'{count:,} of the'
+    return f'{some} {data.labelled:,} labelled {data.noun}'
 
 
 def bounds(interval: Interval | Difference, digits: int) -> str:

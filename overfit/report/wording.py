@@ -130,7 +130,7 @@ def header(results: Results) -> str:
         data.name,
         f'{data.train:,} labelled {data.noun}, {data.classes} classes',
         tested(results),
-        spelling.counted(results.labelled_sets, 'labelled set'),
+        spelling.counted(results.labelled_sets, 'tuning' if results.one_labelled_set else 'labelled set'),
         spelling.duration(results.seconds.total),
     )
     return ' · '.join(parts)

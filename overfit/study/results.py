@@ -209,6 +209,11 @@ class Results(NamedTuple):
     best: Best | None = None
     references: tuple[Reference, ...] | None = None
 
+    @property
+    def one_labelled_set(self) -> bool:
+        """Whether all labelled sets are the same: tested apart, with all labels in use."""
+        return self.test_mode != 'cross-fitted' and self.data.train == self.data.labelled
+
 
 def as_json(results: Results) -> dict[str, Any]:
     """Makes plain containers of results: keys in the order of the fields, six significant digits.

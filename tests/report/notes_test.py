@@ -5,7 +5,7 @@ import re
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from overfit.report import notes
+from overfit.report import headline, notes, wording
 from tests.report import made_up
 
 
@@ -94,6 +94,24 @@ class NotesTest(parameterized.TestCase):
             'trained on 240 of the 300 images and tested on others',
             ' '.join(notes.footnotes(made_up.cross_fitted())),
         )
+
+    def test_intervals_of_one_labelled_set_do_not_speak_for_others(self):
+        found = made_up.results()
+        self.assertFalse(found.one_labelled_set)
+        self.assertIn('for other labelled sets, tuning', notes.footnotes(found)[0])
+        same = found._replace(data=found.data._replace(labelled=200))
+        self.assertTrue(same.one_labelled_set)
+        self.assertIn('for these 200 labelled images and other tuning', notes.footnotes(same)[0])
+        self.assertIn('10 tunings', wording.header(same))
+        self.assertIn('10 labelled sets', wording.header(found))
+        self.assertFalse(made_up.cross_fitted().one_labelled_set)
+
+    def test_a_model_of_some_labels_is_not_said_to_have_all(self):
+        found = made_up.cross_fitted()
+        self.assertIn('trained on all 300 labelled images', ' '.join(notes.remarks(found)))
+        some = found._replace(data=found.data._replace(labelled=900))
+        self.assertIn('trained on 300 of the 900 labelled images', ' '.join(notes.remarks(some)))
+        self.assertIn('trained on 300 of the 900 labelled images', ' '.join(headline.sentences(some)))
 
     def test_footnotes_of_what_is_not_there_are_left_out(self):
         row = made_up.judged('L2', -0.2)
