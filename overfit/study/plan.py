@@ -18,12 +18,10 @@ from overfit.train.engine import population
 GUESSED_ERROR = 0.1
 # Parts of the variance of a difference, as shares of that of a single mistake.
 OF_SETS, OF_EXAMPLES, OF_BOTH = 8e-4, 8e-3, 0.3
-COMPILE_REST = 8.0  # seconds, of all that is no training
+BEST = 3  # arms that are measured with fewer labels too, see `decide.compare`
 SHARE_OF_REFERENCES = 0.2  # of the rest of the study: references take no longer
 LEAST_REFERENCES = 30.0  # seconds that they may take in any case
-
-
-STANDARD_MINUTES = 7.0
+STANDARD_MINUTES = 8.5
 LEAST_STEPS, MOST_STEPS = 300, 6000
 
 
@@ -166,13 +164,16 @@ def _at(level, task, costs):
     protocol = _protocol(level, task, sizes)
     work = _work(level, protocol, task, costs, sizes, fewer)
     seconds = {phase: w.seconds for phase, w in work.items()}
-    # Labelled sets seldom agree on what to try: each try needs about three programs.
-    compiling = {'tuning': costs.compiling, 'combining': 3 * level.tries * costs.compiling_textbook}
+    compiling = {
+        'tuning': costs.compiling,
+        'combining': costs_lib.programs(level.tries, level.sets, task.arms) * costs.compiling_textbook,
+        'final': costs.compiling_textbook,
+    }
+    others = sum(seconds.values()) + sum(compiling.values())
+    affordable, seconds['references'] = _references(task, level.sets, others)
+    compiling['references'] = costs_lib.COMPILE_COPIES * (references.COPIES in affordable)
     for phase, more in compiling.items():
         seconds[phase] += more
-    affordable, count = _references(task, level.sets, sum(seconds.values()))
-    estimates = references.seconds(task.pool.kind, task.pool.x.shape[1:], task.train_size)
-    seconds['references'] = COMPILE_REST + count * sum(estimates[name] for name in affordable)
     return Plan(
         protocol,
         level,
@@ -185,21 +186,25 @@ def _at(level, task, costs):
         costs.programs,
         costs.megabytes,
         affordable,
-        count,
+        level.sets,
         detectable(level.sets, task.tests, len(task.arms) - 1),
         (),
     )
 
 
-def _references(task, count, others):
-    """Names of the references that fit into their share of the time, the cheap ones first, and their sets."""
-    estimates = references.seconds(task.pool.kind, task.pool.x.shape[1:], task.train_size)
+def _references(task, sets, others):
+    """The references that fit into their share of the time, the cheap ones first, and seconds of all that."""
+    pool, folds = task.pool, fold_count(task.validation)
+    tested = task.tests // OUTER_FOLDS if task.cross_fitted else task.tests
+    given = {'tested': tested, 'classes': len(pool.classes), 'folds': folds}
+    estimates = references.seconds(pool.kind, pool.x.shape[1:], task.train_size, **given)
     allowed = max(LEAST_REFERENCES, SHARE_OF_REFERENCES * others)
     chosen = set()
     for name in sorted(estimates, key=estimates.get):
-        if count * sum(estimates[one] for one in (*chosen, name)) <= allowed:
+        if sets * references.abreast(estimates, (*chosen, name)) <= allowed:
             chosen.add(name)
-    return tuple(name for name in estimates if name in chosen), count
+    names = tuple(name for name in estimates if name in chosen)
+    return names, costs_lib.LOADING + sets * references.abreast(estimates, names)
 
 
 def detectable(labelled_sets: int, tests: int, comparisons: int) -> float:
@@ -275,9 +280,11 @@ def _work(level, protocol, task, costs, sizes, fewer):
     tuned = race_nets * places
     # More labels than the arms have take more steps.
     curve = [max(1.0, s / protocol.train_size) for s in sizes if s != protocol.train_size]
-    checks = level.controls + sum(curve) + 3 * len(fewer)
+    downwards = min(BEST, len(costs_lib.judged(arms))) * len(fewer)
+    checks = level.controls + sum(curve) + downwards
     longest = max(textbook.stretch, 1.0)
-    tried = level.tries * race.nets(level.try_trials, protocol.folds) * places
+    tries = min(level.tries, costs_lib.candidates(arms))
+    tried = tries * race.nets(level.try_trials, protocol.folds) * places
     final = (level.nets if any(arm.nets > 1 for arm in arms) else protocol.folds) * (places + 1)
     refits = task.cross_fitted or any(arm.refit for arm in arms)
     refitted = longest / (1 - refits / fold_count(protocol.validation))
@@ -288,7 +295,7 @@ def _work(level, protocol, task, costs, sizes, fewer):
             tuned * sum(arm_costs[n] for n in searched) + np.dot(arm_costs, more),
         ),
         'checking': of(
-            (level.controls + len(curve) + 3 * len(fewer)) * race_nets * level.sets,
+            (level.controls + len(curve) + downwards) * race_nets * level.sets,
             checks * race_nets * level.sets,
             checks * race_nets * level.sets * arm_costs[0],
         ),

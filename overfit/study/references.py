@@ -5,7 +5,7 @@ Every reference is tuned anew inside each labelled set, by the folds that a net'
 
 import concurrent.futures
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import jax
@@ -15,6 +15,7 @@ from overfit import base
 from overfit.data import kinds, splits
 from overfit.study import classics, labelled_sets
 
+HINDRANCE = 1.3  # threads hold one another up: 12 sets of USPS@100 took 18 s for 14, of digits@200 11 for 9
 LEAST_SIDE = 12  # pixels: in smaller images there is no room for cells
 MAJORITY, LOGISTIC, SVM = 'majority class', 'logistic regression', 'RBF SVM'
 TREES, BOOSTING = 'extra trees', 'gradient boosting'
@@ -54,18 +55,27 @@ def names(kind: kinds.Kind, shape: Sequence[int]) -> tuple[str, ...]:
 
 
 def seconds(
-    kind: kinds.Kind, shape: Sequence[int], train_size: int, *, tested: int = 1000
+    kind: kinds.Kind,
+    shape: Sequence[int],
+    train_size: int,
+    *,
+    tested: int = 1000,
+    classes: int = 10,
+    folds: int = 3,
 ) -> dict[str, float]:
     """Estimates what each reference takes on one core for one labelled set, from sizes alone.
 
-    Fitted to 10 classes and three folds on one core of a small server, quiet, for 40 to 2,000 images of
-    16 x 16 x 1 to 64 x 64 x 3 and vectors of 64 and 196; most are within a factor 1.5 of what was measured.
+    Fitted to 10 classes and three folds (others are counted where they matter) on one core of a small server,
+    quiet, for 40 to 2,000 images of 16 x 16 x 1 to 64 x 64 x 3, and vectors of 64 and 196; most are within a
+    factor 1.5 of what was measured.
 
     Args:
         kind: of the examples.
         shape: of one example.
         train_size: labelled examples.
         tested: examples to predict.
+        classes: of the examples.
+        folds: of the cross-validation.
 
     Returns:
         Seconds by the reference's name.
@@ -77,16 +87,33 @@ def seconds(
     histograms = 0.05 + 2e-5 * numbers + 5e-8 * n * numbers + 2e-7 * n**2
     tuned, final = (n * (1 + copies) for copies in classics.copies_of(n))
     copies = 4.8e-8 * (3 * tuned**2 + final**2) + 3.5e-8 * numbers * (3 * tuned + final)
+    fits = 2 * folds + 1  # of the boosting: each of two sizes on each fold, then the better one
+    boosted = fits * classes * float(np.clip(400 // classes, 15, 60))  # trees
+    # A tree takes its time even where a table is small: 40 to 240 rows of 5 to 20 columns 0.15 to 0.25 ms.
+    a_tree = max(1.2e-4 + 6e-7 * min(n, 200), 5e-5 * n**0.5 * (numbers / 196) ** 0.75)
+    forests = (2 * folds * 50 + 200) / 500  # trees, of which three folds have 500
     estimate = {
         MAJORITY: 0.0,
         LOGISTIC: 0.03 + 1e-5 * numbers + 8e-8 * n * numbers + 1.8e-6 * n * coordinates + turning,
         SVM: 0.06 + 1e-5 * numbers + 4e-8 * n * numbers + 5e-7 * n**2 + 2e-8 * n * tested,
-        TREES: 0.3 + n * (4e-4 + 5.5e-5 * numbers**0.5) + 3e-5 * tested,
-        BOOSTING: 0.14 * n**0.5 * (numbers / 196) ** 0.75,
+        TREES: forests * (0.3 + n * (4e-4 + 5.5e-5 * numbers**0.5)) + 3e-5 * tested,
+        BOOSTING: boosted * a_tree,
         GRADIENTS: histograms + describing + 4.5e-8 * n * tested,
         COPIES: histograms + describing + copies + 4.5e-8 * final * tested,
     }
     return {name: estimate[name] for name in names(kind, shape)}
+
+
+def abreast(estimates: Mapping[str, float], chosen: Sequence[str]) -> float:
+    """Estimates the seconds between two labelled sets where one is at work on each core, see `measure`.
+
+    Args:
+        estimates: of each reference on one core, from `seconds`.
+        chosen: names of those that run.
+    """
+    total = sum(estimates[name] for name in chosen)
+    alone = estimates[TREES] if TREES in chosen else 0.0  # one forest grows at a time
+    return max(alone, HINDRANCE * total / len(jax.local_devices()))
 
 
 def predict(
@@ -170,7 +197,7 @@ def measure(
         sets: the labelled sets.
         folds: of each reference's cross-validation.
         names: of the references; `None`: all that suit the kind.
-        progress: called with (1, 1) after each labelled set.
+        progress: called after each labelled set: with the number of references, and 1.
 
     Returns:
         Mistakes `[J, N]` float32 of each reference by its name: 1, 0, or NaN where a set does not test an
@@ -204,7 +231,7 @@ def measure(
         for one in threads.map(on_set, sets):
             tables.append(one)
             if progress is not None:
-                progress(1, 1)
+                progress(len(one), 1)
     return {name: np.stack([one[name] for one in tables]) for name in (tables[0] if tables else ())}
 
 

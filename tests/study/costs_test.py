@@ -20,5 +20,25 @@ class RelativeTest(parameterized.TestCase):
         self.assertAlmostEqual(costs.relative(arm, baseline, folds, tiny.POOL), expected)
 
 
+class CombinationTest(parameterized.TestCase):
+    def test_programs_of_the_tries_are_no_more_than_what_can_be_tried(self):
+        def programs(tries, labelled_sets, *chosen):
+            arms = [arm_of(one, tiny.BASELINE) for one in ((), *((technique,) for technique in chosen))]
+            return costs.programs(tries, labelled_sets, arms)
+
+        several = (techniques.l2, techniques.dropout, techniques.adamw, techniques.he, techniques.tanh)
+        self.assertEqual(programs(1, 12, *several), 5)  # of five techniques
+        self.assertEqual(programs(2, 4, *several), 2 * 2)  # four labelled sets ask for two at a time
+        self.assertEqual(programs(3, 12, techniques.l2, techniques.refit, tiny.ENSEMBLE), 1)
+        self.assertEqual(programs(3, 12, techniques.refit), 0)  # validation cannot judge it
+
+    def test_running_statistics_take_time(self):
+        def seconds(*chosen):
+            return costs.seconds_a_step(arm_of(chosen, tiny.BASELINE).recipe, tiny.POOL)
+
+        self.assertGreater(seconds(techniques.batch_norm), seconds())
+        self.assertEqual(seconds(techniques.l2), seconds())
+
+
 if __name__ == '__main__':
     absltest.main()

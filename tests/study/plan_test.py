@@ -7,7 +7,7 @@ import numpy as np
 from absl.testing import parameterized
 
 from overfit.data import kinds, splits
-from overfit.study import baselines, plan, race, references, techniques
+from overfit.study import baselines, costs, plan, race, references, techniques
 from overfit.study.arms import arm_of
 from tests import problems
 from tests.study import tiny
@@ -66,7 +66,7 @@ class PlanTest(chex.TestCase):
         for name in missing:
             self.assertIn(name, line)
         others = sum(seconds for phase, seconds in made.seconds.items() if phase != 'references')
-        self.assertLessEqual(made.seconds['references'], max(30, 0.2 * others) + plan.COMPILE_REST)
+        self.assertLessEqual(made.seconds['references'], max(30, 0.2 * others) + costs.LOADING)
         small = make(20)
         self.assertEqual((small.references, small.reference_sets), (known, small.level.sets))
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from unittest import mock
 
 import chex
+import jax
 import numpy as np
 from absl.testing import parameterized
 
@@ -36,8 +37,9 @@ class MeasureTest(chex.TestCase):
         found = references.measure(
             POOL, HOLDOUT, all_rows, folds=3, progress=lambda *amounts: told.append(amounts)
         )
-        self.assertEqual(told, [(1, 1)] * 3)
-        self.assertEqual(tuple(found), references.names(kinds.vector, (4,)))
+        suitable = references.names(kinds.vector, (4,))
+        self.assertEqual(told, [(len(suitable), 1)] * 3)
+        self.assertEqual(tuple(found), suitable)
         for name, wrong in found.items():
             self.assertEqual((wrong.shape, wrong.dtype), ((3, 60), np.float32), name)
             self.assertContainsSubset(set(np.unique(wrong)), {0.0, 1.0})
@@ -193,3 +195,20 @@ class SecondsTest(chex.TestCase):
             self.assertGreater(more[name], small[name], name)
             self.assertGreaterEqual(larger[name], small[name], name)
             self.assertBetween(small[name], 0, 5)
+
+    def test_sets_share_the_cores_but_for_the_forests(self):
+        estimates = {references.TREES: 1.0, references.SVM: 5.0, references.LOGISTIC: 2.0}
+        cores = len(jax.local_devices())
+        both = references.abreast(estimates, [references.SVM, references.LOGISTIC])
+        self.assertAlmostEqual(both, references.HINDRANCE * 7.0 / cores)
+        self.assertEqual(references.abreast(estimates, [references.TREES]), max(1.0, 1.3 / cores))
+        self.assertEqual(references.abreast(estimates, []), 0.0)
+
+    def test_boosting_grows_a_tree_for_each_class_and_round(self):
+        def boosting(classes, folds):
+            given = {'classes': classes, 'folds': folds}
+            return references.seconds(kinds.vector, (30,), 100, **given)[references.BOOSTING]
+
+        # 60 rounds of 2 classes, 40 of 10; two sizes on each of so many folds, and once more.
+        self.assertAlmostEqual(boosting(10, 3) / boosting(2, 3), 400 / 120)
+        self.assertAlmostEqual(boosting(2, 5) / boosting(2, 3), 11 / 7)
