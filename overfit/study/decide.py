@@ -13,12 +13,11 @@ from overfit.study import combine as combine_lib
 from overfit.study import procedures, search, techniques
 from overfit.study.arms import Arm, arm_of
 from overfit.study.course import Course
+from overfit.study.plan import BEST
 from overfit.study.procedures import Outcome
 from overfit.study.progress import Progress
 from overfit.study.requests import Design
 from overfit.train.engine import population
-
-BEST = 3  # arms that are measured with fewer labels too, to say how few would do
 
 
 class Compared(NamedTuple):

@@ -18,7 +18,7 @@ from overfit.train.engine import population
 GUESSED_ERROR = 0.1
 # Parts of the variance of a difference, as shares of that of a single mistake.
 OF_SETS, OF_EXAMPLES, OF_BOTH = 8e-4, 8e-3, 0.3
-BEST = 3  # arms that are measured with fewer labels too, see `decide.compare`
+BEST = 3  # arms that are measured with fewer labels too, to say how few would do
 SHARE_OF_REFERENCES = 0.2  # of the rest of the study: references take no longer
 LEAST_REFERENCES = 30.0  # seconds that they may take in any case
 STANDARD_MINUTES = 8.5
@@ -136,10 +136,8 @@ def make(
         cut.append(f'references that would take too long at this size: {", ".join(missing)}')
     if not fitting:
         needed, limit = f'{sum(chosen.seconds.values()) / 60:.1f}', f'more than the {allowed:g} allowed'
-        if float(needed) > allowed:
-            cut.append(f'even so about {needed} min are needed, {limit}')
-        else:
-            cut.append(f'even so a little {limit} min are needed')
+        much = f'about {needed} min are needed, {limit}' if float(needed) > allowed else ''
+        cut.append('even so ' + (much or f'a little {limit} min are needed'))
     return chosen._replace(cut=tuple(cut))
 
 
@@ -281,7 +279,8 @@ def _work(level, protocol, task, costs, sizes, fewer):
     # More labels than the arms have take more steps.
     curve = [max(1.0, s / protocol.train_size) for s in sizes if s != protocol.train_size]
     downwards = min(BEST, len(costs_lib.judged(arms))) * len(fewer)
-    checks = level.controls + sum(curve) + downwards
+    raced = race_nets * level.sets
+    checks = (level.controls + sum(curve) + downwards) * raced
     longest = max(textbook.stretch, 1.0)
     tries = min(level.tries, costs_lib.candidates(arms))
     tried = tries * race.nets(level.try_trials, protocol.folds) * places
@@ -294,11 +293,7 @@ def _work(level, protocol, task, costs, sizes, fewer):
             tuned * sum(stretches[n] for n in searched) + np.dot(stretches, more),
             tuned * sum(arm_costs[n] for n in searched) + np.dot(arm_costs, more),
         ),
-        'checking': of(
-            (level.controls + len(curve) + downwards) * race_nets * level.sets,
-            checks * race_nets * level.sets,
-            checks * race_nets * level.sets * arm_costs[0],
-        ),
+        'checking': of((level.controls + len(curve) + downwards) * raced, checks, checks * arm_costs[0]),
         'combining': of(tried, longest * tried, longest * costs.textbook * tried),
         'final': of(final, refitted * final, refitted * costs.textbook * final),
     }
