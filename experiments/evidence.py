@@ -5,7 +5,11 @@ import pathlib
 from collections.abc import Sequence
 
 RESULTS = pathlib.Path(__file__).parent / 'results'
-REPLICATIONS = ('replication_digits_200.json', 'replication_usps_100.json')
+REPLICATIONS = {
+    'replication_digits_200.json': '',
+    'replication_usps_100.json': '',
+    'replication_digits_200_conv.json': ', convolutions and augmentation',
+}
 OWN_DATA = (
     'own_data_mnist.json',
     'own_data_fashion_mnist.json',
@@ -17,12 +21,13 @@ OWN_DATA = (
 def replication() -> str:
     """Whole studies again with other seeds: how far they agree."""
     rows = []
-    for found in map(_read, REPLICATIONS):
+    for name, what in REPLICATIONS.items():
+        found = _read(name)
         baseline, count = found['baseline_error'], len(found['rows'])
         clashes = len(found['helps_in_one_and_hurts_in_another'])
         rows.append(
             (
-                f'{found["data"]["name"]}, {found["data"]["train"]:,} labels, {found["runs"]} runs',
+                f'{found["data"]["name"]}, {found["data"]["train"]:,} labels{what}, {found["runs"]} runs',
                 f'{baseline["mean"]:.1f} ± {baseline["sd"]:.1f} %',
                 f'{100 * found["coverage"]:.1f} %',
                 f'{clashes} of {count}',

@@ -179,9 +179,11 @@ def labels_worth(
     logs = np.log(means) + noise
     factors = _log_factor(np.log(sizes), position, logs[:, :-1], logs[:, -1] - logs[:, position])
     least, largest = sizes[0] / BEYOND / train_size, sizes[-1] * BEYOND / train_size
-    factors = np.clip(factors, np.log(least), np.log(largest))
-    ends = np.exp([factors[0], *np.quantile(factors[1:], [0.025, 0.975])])
-    factor, low, high = np.clip(ends, least, largest).tolist()
+    lowest, highest = np.log(least), np.log(largest)
+    found = np.clip([factors[0], *np.quantile(factors[1:], [0.025, 0.975])], lowest, highest)
+    # A bound is told from a factor by being equal to the end, and exp(log(8)) is less than 8.
+    ends = np.select([found == lowest, found == highest], [least, largest], np.exp(found))
+    factor, low, high = ends.tolist()
     reached = round(train_size * factor, 6)
     return LabelsWorth(factor, low, high, not sizes[0] <= reached <= sizes[-1], largest)
 
