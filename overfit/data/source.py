@@ -1,6 +1,7 @@
 """What a reader found, and how it becomes `Splits`: classes, groups, test set, warnings, hash."""
 
 import hashlib
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -10,11 +11,11 @@ from overfit import base
 from overfit.data import duplicates, grouping, kinds, labels
 from overfit.data import splits as splits_lib
 from overfit.data.read.wording import counted
+from overfit.data.splits import OUTER_FOLDS
 
 TEST_PERCENT = 30
 GIVEN, HOLDOUT, CROSS_FITTED = MODES = 'given', 'holdout', 'cross-fitted'
-# Examples or groups of a class that a study cuts into five folds, after some of them went to the test.
-ENOUGH = {GIVEN: 5, HOLDOUT: 10, CROSS_FITTED: 7}
+FOLDS = 5  # into which a study cuts what trains, of the standard validation
 
 
 class Source(NamedTuple):
@@ -217,11 +218,24 @@ def _check_counts(codes, groups, classes, where, mode):
     for noun, number in counts.items():
         if number.min() < least:
             few = number.argmin()
-            ways = [way for way in ways_out(number, ENOUGH[mode], noun) if way]
+            ways = [way for way in ways_out(number, needed_of(mode, FOLDS), noun) if way]
             raise ValueError(
                 f'{where}: class {classes[few]} has {counted(number[few], noun)}, too few to {need} on: '
                 f'{", or ".join(ways)}.'
             )
+
+
+def needed_of(test_mode: str, folds: int) -> int:
+    """Examples or groups of a class with which it is in every fold of every labelled set.
+
+    >>> needed_of('given', 5), needed_of('cross-fitted', 5), needed_of('cross-fitted', 3)
+    (5, 7, 5)
+    """
+    if test_mode == GIVEN:
+        return folds
+    if test_mode == HOLDOUT:  # seven tenths stay, give or take two
+        return -(-10 * (folds + 2) // 7)
+    return next(n for n in itertools.count(OUTER_FOLDS) if n - -(-n // OUTER_FOLDS) >= folds)
 
 
 def ways_out(counts: np.ndarray, enough: int, noun: str) -> tuple[str, str]:

@@ -15,6 +15,8 @@ from overfit.data import duplicates, grouping
 
 Seed = int | Sequence[int]
 
+OUTER_FOLDS = 5  # of cross-fitting: four fifths of the examples make a labelled set, the rest tests it
+
 
 class Holdout:
     """A test set that tells whether predictions are wrong, and keeps its labels to itself.

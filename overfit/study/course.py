@@ -176,8 +176,6 @@ class Course:
 
     def _folds_of(self, place: int):
         if place not in self._folds:
-            rows, seed = self.sets[place].labelled, self.sets[place].seed
-            self._folds[place] = labelled_sets.inner_folds(
-                self.pool, rows, fold_count(self.protocol.validation), seed=seed_of(seed, 'folds')
-            )
+            one, folds = self.sets[place], fold_count(self.protocol.validation)
+            self._folds[place] = labelled_sets.inner_folds(self.pool, one.labelled, folds, seed=one.seed)
         return self._folds[place]

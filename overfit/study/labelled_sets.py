@@ -12,9 +12,8 @@ import numpy as np
 from overfit import base
 from overfit.data import grouping
 from overfit.data import splits as splits_lib
+from overfit.data.splits import OUTER_FOLDS
 from overfit.study.protocol import seed_of
-
-OUTER_FOLDS = 5  # of cross-fitting: four fifths of the examples make a labelled set, the rest tests it
 
 
 class LabelledSet(NamedTuple):
@@ -117,7 +116,7 @@ def inner_folds(
         pool: labelled examples.
         labelled: `[n]` rows of the pool.
         count: of folds, at most.
-        seed: of the cut.
+        seed: of the labelled set; nets and references of one seed have the same folds.
 
     Returns:
         For each fold, indices into `labelled` of its training and of its validation examples.
@@ -128,7 +127,7 @@ def inner_folds(
     groups = None if pool.groups is None else pool.groups[labelled]
     for fewer in range(max(2, min(count, most_folds(pool, labelled))), 1, -1):
         try:
-            return splits_lib.folds(pool.y[labelled], fewer, seed=seed, groups=groups)
+            return splits_lib.folds(pool.y[labelled], fewer, seed=seed_of(seed, 'folds'), groups=groups)
         except ValueError:
             if fewer == 2:
                 raise

@@ -7,10 +7,10 @@ import numpy as np
 from scipy import special
 
 from overfit import base
+from overfit.data.splits import OUTER_FOLDS
 from overfit.study import costs as costs_lib
 from overfit.study import race, references
 from overfit.study.arms import Arm
-from overfit.study.labelled_sets import OUTER_FOLDS
 from overfit.study.levels import LEVELS, STANDARD, Level
 from overfit.study.protocol import Protocol, fold_count
 from overfit.train.engine import population

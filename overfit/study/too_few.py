@@ -1,13 +1,13 @@
 """Classes with too few examples, or groups, for the folds: refused, with ways out that were tried."""
 
-import itertools
-
 import numpy as np
 
 from overfit.data import grouping, source
 from overfit.data import splits as splits_lib
+from overfit.data.read.wording import counted
+from overfit.data.splits import OUTER_FOLDS
 from overfit.study import labelled_sets
-from overfit.study.labelled_sets import OUTER_FOLDS, LabelledSet
+from overfit.study.labelled_sets import LabelledSet
 from overfit.study.protocol import fold_count
 
 MOST_SETS = 20  # that a study draws of its own accord
@@ -91,7 +91,7 @@ def _remedies(data, size, validation, count, seed):
 
 def _other_data(data, size, validation, count, seed):
     """To add to small classes, or to leave them out."""
-    pool, needed = data.train, needed_of(data.test_mode, fold_count(validation))
+    pool, needed = data.train, source.needed_of(data.test_mode, fold_count(validation))
     counts = _counts(pool)
     if data.test_mode == 'holdout':  # a person counts what was held out too
         counts = counts + _counts_of(data.test.reveal(), data.test.groups, len(pool.classes))
@@ -103,19 +103,6 @@ def _other_data(data, size, validation, count, seed):
     if leave and not _fits(_part(data, kept), size, validation, count, seed):
         leave = ''
     return ['leave train_size out and ' * _sized(data, size) + add, *[leave] * bool(leave)]
-
-
-def needed_of(test_mode: str, folds: int) -> int:
-    """Examples or groups of a class with which it is in every fold of every labelled set.
-
-    >>> needed_of('given', 5), needed_of('cross-fitted', 5), needed_of('cross-fitted', 3)
-    (5, 7, 5)
-    """
-    if test_mode == 'given':
-        return folds
-    if test_mode == 'holdout':  # seven tenths stay, give or take two
-        return -(-10 * (folds + 2) // 7)
-    return next(n for n in itertools.count(OUTER_FOLDS) if n - -(-n // OUTER_FOLDS) >= folds)
 
 
 def _fits(data, size, validation, count, seed):
@@ -192,5 +179,4 @@ def _counts_of(y, groups, classes):
 
 
 def _counted(number, pool):
-    thing = 'example' if pool.groups is None else 'group'
-    return f'{number} {thing}{"s" * (number != 1)}'
+    return counted(number, 'example' if pool.groups is None else 'group')

@@ -149,7 +149,7 @@ class InnerFoldsTest(chex.TestCase):
             self.assertLen(found, expected)
             self.assertEqual(sorted(np.concatenate([held for _, held in found])), list(rows))
 
-    def test_uneven_groups_get_fewer(self):
+    def test_groups_of_unequal_size_stay_whole_and_leave_every_class_to_train_on(self):
         """Class 0 lies in two patients alone, one of them large."""
         y = np.repeat([0, 1, 2], 4).astype(np.int32)
         groups = np.array([0, 0, 0, 1, 0, 1, 2, 3, 0, 0, 1, 1], np.int32)

@@ -37,10 +37,8 @@ def tested(rng, repeats, folds, examples):
 
 
 def one_more(table: np.ndarray) -> float:
-    """What one more example adds to the variance of the mean of a table of differences, by a loop."""
+    """What an example unlike those seen adds to the variance of the mean of differences, by a loop."""
     examples = table.shape[1]
-    square, seen = 0.01, 0.01  # of a difference of 1 that nobody has seen
-    for n in range(examples):
-        mean = np.nanmean(table[:, n])
-        square, seen = square + mean**2, seen + (mean != 0)
-    return square / seen / (examples + 2) ** 2
+    means = [np.nanmean(table[:, n]) for n in range(examples)]
+    unlike = sum(abs(mean - np.median(means)) > 1e-9 for mean in means)
+    return 1 / (1 + 100 * unlike) / (examples + 2) ** 2

@@ -10,8 +10,9 @@ import numpy as np
 from absl.testing import parameterized
 
 from overfit.data import kinds, splits
-from overfit.study import classics, references
+from overfit.study import classics, course, labelled_sets, references
 from tests import problems
+from tests.study import tiny
 
 TEST = problems.blobs(60, spread=0.6, seed=8)
 HOLDOUT = splits.Holdout(TEST.x, TEST.y)
@@ -144,6 +145,14 @@ class GroupsTest(chex.TestCase):
             self.assertEqual(set(pool.groups[train]) & set(pool.groups[validate]), set())
             self.assertEqual(sorted([*train, *validate]), sorted(labelled))
         np.testing.assert_array_equal(np.sort(np.concatenate([one[1] for one in found])), np.sort(labelled))
+
+    def test_nets_and_references_have_the_same_folds(self):
+        labelled = np.random.default_rng(0).permutation(48)[:36]
+        one = labelled_sets.LabelledSet(labelled, np.arange(3), 1)
+        of_nets = course.Course(self.pool, [one], tiny.PROTOCOL, self.pool.x)._folds_of(0)
+        for found, wanted in zip(self.folds(self.pool, labelled, 5), of_nets, strict=True):
+            for side, of_net in zip(found, wanted, strict=True):
+                np.testing.assert_array_equal(side, labelled[of_net])
 
     def test_without_groups_the_folds_of_these_rows_share_patients(self):
         pool = self.pool

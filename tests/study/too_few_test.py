@@ -6,7 +6,7 @@ import chex
 import numpy as np
 from absl.testing import parameterized
 
-from overfit.data import load
+from overfit.data import load, source
 from overfit.study import too_few
 
 BIG = 12
@@ -100,6 +100,6 @@ class TooFewTest(chex.TestCase):
 
     @parameterized.parameters(('cross-fitted', 3), ('cross-fitted', 5), ('cross-fitted', 10), ('given', 5))
     def test_what_is_needed_is_no_more_than_that(self, test, folds):
-        needed = too_few.needed_of(test, folds)
+        needed = source.needed_of(test, folds)
         self.assertEqual(tried([needed, 30, 30], False, test, 1 / folds), '')
         self.assertNotEqual(tried([needed - 1, 30, 30], False, test, 1 / folds), '')

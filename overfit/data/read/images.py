@@ -11,7 +11,7 @@ from overfit.data.read.wording import counted
 
 LEAST_SIZE, STANDARD_SIZE, GREATEST_SIZE = 8, 32, 128
 # The cost of a study grows with `count * side^2`: what one minute of the budget pays for. The plan estimates
-# 6 minutes for 300 photographs of 32 pixels (2 settings an arm on each of 5 labelled sets).
+# 6.4 minutes for 300 photographs of 32 pixels (2 settings an arm on each of 5 labelled sets).
 SIZES = (48, 64, 96, 128)
 PIXELS_A_MINUTE = 50_000
 
