@@ -46,7 +46,9 @@ TRIALS = flags.DEFINE_integer(
     lower_bound=1,
 )
 TECHNIQUES = flags.DEFINE_list(
-    'techniques', None, 'Techniques to compare, comma-separated; the standard ones where not given.'
+    'techniques',
+    None,
+    'Techniques to compare, comma-separated; standard (where not given) and all stand for many.',
 )
 IMAGE_SIZE = flags.DEFINE_integer(
     'image_size',
@@ -170,66 +172,34 @@ def baseline_of(examples):
 
 def techniques_of(baseline, kind):
     """The techniques that `--techniques` names; `None`: all of the standard ones that apply."""
+    from overfit.study import techniques
+
     if TECHNIQUES.value is None:
         return None
-    known = words()
+    many, known = {'standard': techniques.STANDARD, 'all': techniques.ALL}, words()
     possible = [word for word, one in known.items() if one.applies(baseline.recipe, kind)]
     if not TECHNIQUES.value:
-        raise ValueError(f'techniques= is empty; choose among {", ".join(possible)}')
+        raise ValueError(f'techniques= is empty; choose among standard, all, {", ".join(possible)}')
+    chosen = []
     for word in TECHNIQUES.value:
-        if word not in possible:
-            raise ValueError(f'techniques={word} does not apply here; these do: {", ".join(possible)}')
-    return [known[word] for word in TECHNIQUES.value]
+        if word in many:
+            chosen += [one for one in many[word] if one.applies(baseline.recipe, kind)]
+        elif word in possible:
+            chosen.append(known[word])
+        else:
+            raise ValueError(
+                f'techniques={word} does not apply here; these do: standard, all, {", ".join(possible)}'
+            )
+    return chosen
 
 
 def words():
-    """The technique for each word that `--techniques` takes; the last two are compared only where named."""
-    from overfit.study import techniques as t
+    """The technique for each word that `--techniques` takes: its name in `overfit.techniques`."""
+    from overfit.study import techniques
+    from overfit.study.arms import Technique
 
-    return {
-        'convolution': t.convolution,
-        'batch_norm': t.batch_norm,
-        'wider': t.wider,
-        'deeper': t.deeper,
-        'sigmoid': t.sigmoid,
-        'tanh': t.tanh,
-        'maxout': t.maxout,
-        'he': t.he,
-        'uniform_fan_in': t.uniform_fan_in,
-        'glorot': t.glorot,
-        'normal': t.normal,
-        'init_scale': t.init_scale,
-        'dropout': t.dropout,
-        'input_dropout': t.input_dropout,
-        'l1': t.l1,
-        'l2': t.l2,
-        'weight_decay': t.weight_decay,
-        'max_norm': t.max_norm,
-        'noise': t.noise,
-        'label_smoothing': t.label_smoothing,
-        'center': t.center,
-        'momentum': t.momentum,
-        'adagrad': t.adagrad,
-        'rmsprop': t.rmsprop,
-        'adamw': t.adamw,
-        'warmup': t.warmup,
-        'cosine': t.cosine,
-        'exponential': t.exponential,
-        'inverse_time': t.inverse_time,
-        'step_decay': t.step_decay,
-        'batch_16': t.batch_16,
-        'batch_64': t.batch_64,
-        'shift': t.shift,
-        'shift_rotate': t.shift_rotate,
-        'flip': t.flip,
-        'lighting': t.lighting,
-        'longer': t.longer,
-        'last_weights': t.last_weights,
-        'refit': t.refit,
-        'ensemble': t.ensemble(5),
-        'nesterov': t.nesterov,
-        'patience': t.patience,
-    }
+    named = {word: one for word, one in vars(techniques).items() if isinstance(one, Technique)}
+    return named | {'ensemble': techniques.ensemble(5)}
 
 
 def run(study, workdir: pathlib.Path, partial: pathlib.Path) -> None:

@@ -77,21 +77,37 @@ class Hyper(NamedTuple):
         step_decay: share of the rate taken away at each third of the steps.
         weight_decay: decoupled decay: weights shrink by `learning_rate * weight_decay` a step.
         l1: factor of `sum |w|` in the loss.
+        l1_proximal: weights move towards 0 by `learning_rate * l1_proximal` a step, and stay there.
         l2: factor of `sum w^2 / 2` in the loss.
         max_norm: bound on the 2-norm of a unit's incoming weights; 0 is no bound.
         dropout: probability that a hidden unit is dropped, in [0, 1).
         input_dropout: probability that an input is dropped, in [0, 1).
         label_smoothing: probability mass spread over all classes, in [0, 1].
+        distillation: weight of what a teacher says of an example, in [0, 1]; the rest is its label's.
         center_weight: factor of the center loss.
         center_rate: share of the way that centers move to their class a step, in [0, 1].
+        pair_weight: factor of a loss of pairs or triplets beside the cross-entropy.
+        margin: how much farther than its own class a triplet's other class must lie, or how far a pair's.
+        temperature: what similarities are divided by in the supervised contrastive loss.
         init_log2_scale: initial kernels are multiplied by 2 to this power.
         shift: largest shift, as a fraction of the image's side.
         zoom: largest relative change of size (a crop where it enlarges).
         rotate: largest rotation, radians.
+        shear: largest shear, pixels to the side for a pixel down.
+        elastic: standard deviation of the displacements of an elastic field, as a fraction of the side.
+        elastic_smoothness: scale over which an elastic field changes, as a fraction of the side.
         flip: probability of a left-right mirror image.
         brightness: largest change of brightness, in standard deviations of the set's pixels.
         contrast: largest relative change of contrast.
+        colour: standard deviation of the lighting along the principal colours.
+        cutout: side of the square that is cut out, as a fraction of the image's.
+        mixup: both parameters of the Beta distribution of the share of an example in a mixture.
+        cutmix: likewise, of the area of an image in which it is kept.
+        policy: largest strength of one random change for each image, 1 for the policy's own.
         noise: standard deviation of Gaussian noise on standardised inputs.
+        sam_radius: distance at which sharpness-aware minimisation takes the gradient.
+        ema_decay: share of the running average of weights that stays at a step, in [0, 1).
+        swa_start: share of the steps after which weights are averaged, in [0, 1).
         patience: evaluations without improvement before a net stops; 0 never.
         own: numbers of techniques that are not part of this package, by name.
     """
@@ -106,21 +122,37 @@ class Hyper(NamedTuple):
     step_decay: Number = None
     weight_decay: Number = None
     l1: Number = None
+    l1_proximal: Number = None
     l2: Number = None
     max_norm: Number = None
     dropout: Number = None
     input_dropout: Number = None
     label_smoothing: Number = None
+    distillation: Number = None
     center_weight: Number = None
     center_rate: Number = None
+    pair_weight: Number = None
+    margin: Number = None
+    temperature: Number = None
     init_log2_scale: Number = None
     shift: Number = None
     zoom: Number = None
     rotate: Number = None
+    shear: Number = None
+    elastic: Number = None
+    elastic_smoothness: Number = None
     flip: Number = None
     brightness: Number = None
     contrast: Number = None
+    colour: Number = None
+    cutout: Number = None
+    mixup: Number = None
+    cutmix: Number = None
+    policy: Number = None
     noise: Number = None
+    sam_radius: Number = None
+    ema_decay: Number = None
+    swa_start: Number = None
     patience: Number = None
     own: Mapping[str, Number] = core.FrozenDict()
 

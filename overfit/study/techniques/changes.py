@@ -1,0 +1,109 @@
+"""What techniques change in a recipe, and to which baselines and kinds of data they apply."""
+
+from collections.abc import Callable
+
+from overfit import base
+from overfit.data import kinds
+from overfit.nn import models
+from overfit.objectives import losses
+from overfit.study import spaces
+from overfit.train import optimizers, start
+
+Change = Callable[[base.Recipe], base.Recipe]
+only = spaces.default  # the default range of each number named
+
+
+def model(**fields) -> Change:
+    """Gives the model other values of its fields."""
+    return lambda recipe: recipe._replace(model=recipe.model.clone(**fields))
+
+
+def wider(recipe: base.Recipe) -> base.Recipe:
+    """Twice as many units in every hidden layer."""
+    return recipe._replace(model=recipe.model.clone(widths=tuple(2 * w for w in recipe.model.widths)))
+
+
+def deeper(recipe: base.Recipe) -> base.Recipe:
+    """Two more hidden layers, as wide as the last."""
+    widths = recipe.model.widths
+    return recipe._replace(model=recipe.model.clone(widths=widths + widths[-1:] * 2))
+
+
+def convolution(recipe: base.Recipe) -> base.Recipe:
+    """The same net with convolutions before its last hidden layer."""
+    net = recipe.model
+    return recipe._replace(
+        model=models.CNN(
+            net.classes, activation=net.activation, batch_norm=net.batch_norm, widths=net.widths[-1:]
+        )
+    )
+
+
+def augment(function: base.Augment) -> Change:
+    """Adds an augmentation, once."""
+
+    def change(recipe):
+        known = function in recipe.augment
+        return recipe if known else recipe._replace(augment=(*recipe.augment, function))
+
+    return change
+
+
+def batch(size: int) -> Change:
+    """Batches of another size."""
+    return lambda recipe: recipe._replace(batch_size=size)
+
+
+def loss(value: base.Loss) -> Change:
+    """Another loss."""
+    return lambda recipe: recipe._replace(loss=value)
+
+
+def rate(low: float, high: float) -> dict[str, spaces.Range]:
+    """Another range of learning rates."""
+    return {'learning_rate': spaces.Range(low, high, 'log')}
+
+
+def optimizer(of_numbers: Callable) -> Change:
+    """Another optimizer, of plain numbers as those in `train.optimizers`."""
+    return lambda recipe: recipe._replace(optimizer=optimizers.by_hyper(of_numbers))
+
+
+def initializer(draw: base.Initializer) -> Change:
+    """Kernels drawn by another initializer."""
+    return lambda recipe: recipe._replace(start=start.drawn(draw))
+
+
+def to_images(recipe: base.Recipe, kind: kinds.Kind) -> bool:
+    """Images alone."""
+    return kind == kinds.image
+
+
+def to_vectors(recipe: base.Recipe, kind: kinds.Kind) -> bool:
+    """Vectors alone."""
+    return kind == kinds.vector
+
+
+def to_layers(recipe: base.Recipe, kind: kinds.Kind) -> bool:
+    """Our own nets have the fields that are changed; a stranger's module need not."""
+    return isinstance(recipe.model, models.MLP | models.CNN) and bool(recipe.model.widths)
+
+
+def to_dense_nets_on_images(recipe: base.Recipe, kind: kinds.Kind) -> bool:
+    """A net without convolutions, where these make sense."""
+    return isinstance(recipe.model, models.MLP) and bool(recipe.model.widths) and kind == kinds.image
+
+
+def to_drawn_starts(recipe: base.Recipe, kind: kinds.Kind) -> bool:
+    """Nets whose initial weights are not given."""
+    return recipe.start.given is None
+
+
+def to_sgd(recipe: base.Recipe, kind: kinds.Kind) -> bool:
+    """Baselines that are trained by plain SGD."""
+    return recipe.optimizer == optimizers.by_hyper(optimizers.sgd)
+
+
+def to_cross_entropy(recipe: base.Recipe, kind: kinds.Kind) -> bool:
+    """Losses that know smoothed labels."""
+    return recipe.loss in (losses.softmax, losses.center)
