@@ -48,7 +48,8 @@ def command(name: str) -> str:
     return shlex.join(words)
 
 
-def write(result: dict[str, Any]) -> None:
-    """Writes a result to `--json`, where that is given."""
-    if JSON.value:
-        pathlib.Path(JSON.value).write_text(json.dumps(result, indent=1) + '\n')
+def write(result: dict[str, Any], path: pathlib.Path | None = None) -> None:
+    """Writes a result to a file; `None`: to `--json`, where that is given."""
+    path = path or (JSON.value and pathlib.Path(JSON.value))
+    if path:
+        path.write_text(json.dumps(result, indent=1) + '\n')

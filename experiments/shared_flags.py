@@ -1,5 +1,6 @@
 """Flags that several binaries have: the data, and how much of it is used."""
 
+import pathlib
 import re
 
 from absl import flags
@@ -23,6 +24,21 @@ LABELLED_SETS = flags.DEFINE_integer(
     lower_bound=3,
 )
 SEED = flags.DEFINE_integer('seed', 0, 'Of everything.', lower_bound=0, upper_bound=2**31 - 1)
+
+STOCK_TRAIN_SIZE = 200
+
+
+def train_size_of(labelled: int) -> int | None:
+    """Labelled examples in use: as `--train_size` says, else all of one's own files, 200 of a stock set.
+
+    Args:
+        labelled: examples that there are.
+    """
+    stock = DATA.value == 'digits' or not pathlib.Path(DATA.value).expanduser().exists()
+    if TRAIN_SIZE.value is None and stock:
+        return min(STOCK_TRAIN_SIZE, labelled)
+    return TRAIN_SIZE.value
+
 
 # The flag for each argument that the library's messages name, as `name=value`; in two words also without `=`.
 FLAGS_OF = {

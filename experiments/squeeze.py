@@ -18,9 +18,7 @@ import sys
 from absl import app, flags, logging
 
 from experiments import provenance
-from experiments.shared_flags import DATA, LABELLED_SETS, SEED, TRAIN_SIZE, as_flags
-
-STOCK_TRAIN_SIZE = 200
+from experiments.shared_flags import DATA, LABELLED_SETS, SEED, as_flags, train_size_of
 
 LABEL = flags.DEFINE_string('label', None, 'Column of a .csv that holds the class.')
 GROUP = flags.DEFINE_string(
@@ -138,12 +136,9 @@ def prepared():
         minutes=BUDGET_MINUTES.value,
     )
     print(as_flags(load.describe(splits)), flush=True)
-    size = TRAIN_SIZE.value
-    if size is None and (DATA.value == 'digits' or not pathlib.Path(DATA.value).expanduser().exists()):
-        size = min(STOCK_TRAIN_SIZE, len(splits.train.y))
     baseline = baseline_of(splits.train)
     request = requests.Request(
-        train_size=size,
+        train_size=train_size_of(len(splits.train.y)),
         validation=VALIDATION.value,
         techniques=techniques_of(baseline, splits.train.kind),
         baseline=baseline,

@@ -1,7 +1,10 @@
-"""Drops compiled programs when a file of tests is done."""
+"""Strict jax for every test: two CPU devices, no implicit rank promotion; a file's programs are dropped."""
 
 import jax
 import pytest
+
+jax.config.update('jax_num_cpu_devices', 2)
+jax.config.update('jax_numpy_rank_promotion', 'raise')
 
 
 @pytest.fixture(autouse=True, scope='module')

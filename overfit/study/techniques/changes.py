@@ -1,6 +1,7 @@
 """What techniques change in a recipe, and to which baselines and kinds of data they apply."""
 
 from collections.abc import Callable
+from typing import Any
 
 from overfit import base
 from overfit.data import kinds
@@ -13,7 +14,7 @@ Change = Callable[[base.Recipe], base.Recipe]
 only = spaces.default  # the default range of each number named
 
 
-def model(**fields) -> Change:
+def model(**fields: Any) -> Change:
     """Gives the model other values of its fields."""
     return lambda recipe: recipe._replace(model=recipe.model.clone(**fields))
 
