@@ -1,14 +1,19 @@
 """Runs the code of a notebook in a process of its own, as Jupyter would, with other settings.
 
-    python tests/notebook_process.py colab/populations.ipynb '{"NETS": 8}'
+    python tests/notebook_process.py colab/populations.ipynb '{"SEEDS": 4}'
+    python tests/notebook_process.py colab/techniques.ipynb '{"SEEDS": 2}' Dropout 'Batch size'
 
-Prints JSON: for each cell of code its pictures, the length of what its last expression shows, its seconds.
+With headings, only the sections below them run, after the cells that stand before any section.
+
+Prints JSON: for each cell that ran its source, its pictures, the length of what its last expression shows,
+and its seconds.
 """
 
 import ast
 import io
 import json
 import pathlib
+import re
 import sys
 import time
 import types
@@ -17,12 +22,15 @@ INSTALL, SETTINGS = 'install', 'settings'  # tags of cells
 
 
 def cells(path: pathlib.Path) -> list[dict]:
-    """Cells of a notebook, with `source` as one text and `tags` as a set."""
-    found = json.loads(path.read_text(encoding='utf-8'))['cells']
-    return [
-        cell | {'source': ''.join(cell['source']), 'tags': set(cell['metadata'].get('tags', ()))}
-        for cell in found
-    ]
+    """Cells of a notebook: `source` is one text, `tags` a set, `section` the `##` heading above or `None`."""
+    found, section = [], None
+    for cell in json.loads(path.read_text(encoding='utf-8'))['cells']:
+        source = ''.join(cell['source'])
+        if cell['cell_type'] == 'markdown':
+            section = ([section] + re.findall(r'^## (.*)', source, re.MULTILINE))[-1]
+        tags = set(cell['metadata'].get('tags', ()))
+        found.append(cell | {'source': source, 'tags': tags, 'section': section})
+    return found
 
 
 def run(source: str, names: dict) -> str:
@@ -66,7 +74,7 @@ def spare_effort() -> None:
     overfit.squeeze = squeeze
 
 
-def main(path: str, settings: str) -> None:
+def main(path: str, settings: str, *headings: str) -> None:
     """Runs all cells but the install cell in one namespace; given settings follow those of the notebook."""
     given = json.loads(settings)
     module = types.ModuleType('__main__')  # where a class of a cell says that it is from
@@ -74,7 +82,8 @@ def main(path: str, settings: str) -> None:
     names, told = vars(module), []
     spare_effort()
     for cell in cells(pathlib.Path(path)):
-        if cell['cell_type'] != 'code' or INSTALL in cell['tags']:
+        asked = not headings or cell['section'] in (None, *headings)
+        if cell['cell_type'] != 'code' or INSTALL in cell['tags'] or not asked:
             continue
         before, began = set(names), time.monotonic()
         shown = run(cell['source'], names)
@@ -84,7 +93,9 @@ def main(path: str, settings: str) -> None:
                 raise ValueError(f'the settings are {own}, but {given} is given for them')
             names.update(given)
         seconds = round(time.monotonic() - began, 1)
-        told.append({'pictures': pictures(), 'shown': len(shown), 'seconds': seconds})
+        told.append(
+            {'source': cell['source'], 'pictures': pictures(), 'shown': len(shown), 'seconds': seconds}
+        )
     sys.stdout.write('\n' + json.dumps(told) + '\n')
 
 
