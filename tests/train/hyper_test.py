@@ -13,7 +13,7 @@ from overfit.data import augment
 from overfit.nn import models
 from overfit.objectives import losses
 from overfit.study import spaces
-from overfit.train import optimizers
+from overfit.train import average, optimizers, sam, step
 from overfit.train.engine import layout, population
 from tests import problems
 
@@ -36,6 +36,9 @@ CNN = problems.recipe(model=models.CNN(3, channels=(4,), widths=(8,), batch_norm
 SHIFTED = problems.recipe(augment=(augment.geometric,))
 LIT = problems.recipe(augment=(augment.lighting,))
 NOISY = problems.recipe(augment=(augment.noise,))
+CLIMBING = problems.recipe(gradient=sam.sam)
+AVERAGED = problems.recipe(average=average.ema)
+LATE = problems.recipe(average=average.swa)
 PULLED = problems.recipe(loss=base.Loss(lambda classes, features: (), _pulled))
 
 # For every field recipes in which it acts, the other numbers, and its own.
@@ -65,6 +68,9 @@ CONTRACT = {
     'brightness': [(LIT, {}, 1.0)],
     'contrast': [(LIT, {}, 0.8)],
     'noise': [(NOISY, {}, 0.5)],
+    'sam_radius': [(CLIMBING, {}, 0.2), (NORMED._replace(gradient=sam.sam), {}, 0.2)],
+    'ema_decay': [(AVERAGED, {}, 0.9)],
+    'swa_start': [(LATE, {'steps': 8.0}, 0.5)],
     'patience': [(PLAIN, {'steps': 200.0, 'learning_rate': 1.0}, 2.0)],
 }
 OWN = {'pull': [(PULLED, {}, 0.5)]}  # of `Hyper.own`
@@ -76,7 +82,7 @@ def outcome(recipe, numbers):
     hyper = base.Hyper.of(**{f: np.float32(v) for f, v in numbers.items() if v is not None})
     data = problems.batches(problems.examples_for(recipe), 6, 8)
     state, _ = problems.alone(problems.begun(recipe, hyper, 3), hyper, data, population.structure(recipe))
-    return state.params, state.collections, state.loss_state
+    return step.evaluated(state, recipe), state.loss_state
 
 
 def stopped(numbers):

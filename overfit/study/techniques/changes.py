@@ -70,6 +70,16 @@ def optimizer(of_numbers: Callable) -> Change:
     return lambda recipe: recipe._replace(optimizer=optimizers.by_hyper(of_numbers))
 
 
+def gradient(value: base.Gradient) -> Change:
+    """Another way to take the gradient."""
+    return lambda recipe: recipe._replace(gradient=value)
+
+
+def average(value: base.Average) -> Change:
+    """Averaged weights in place of the trained ones."""
+    return lambda recipe: recipe._replace(average=value)
+
+
 def initializer(draw: base.Initializer) -> Change:
     """Kernels drawn by another initializer."""
     return lambda recipe: recipe._replace(start=start.drawn(draw))
