@@ -52,9 +52,9 @@ def single_step(
     p = jnp.clip(p, LEAST, MOST)
     # y = x - 1 solves y^3 + p y + p = 0. This form of Cardano's has no difference of large numbers.
     y = -2 * jnp.sqrt(p / 3) * jnp.sinh(jnp.arcsinh(1.5 * jnp.sqrt(3 / p)) / 3)
-    spread = jnp.sqrt(h_max / h_min)
-    root = jnp.clip(jnp.maximum(1 + y, (spread - 1) / (spread + 1)), 0.0, 1.0)
-    return jnp.square(root), jnp.square(1 - root) / h_min
+    # 1 - x, which is small where x is near 1, is kept rather than x.
+    gap = jnp.minimum(-y, 2 / (jnp.sqrt(h_max / h_min) + 1))
+    return jnp.square(1 - gap), jnp.square(gap) / h_min
 
 
 class YellowFinState(NamedTuple):
