@@ -82,22 +82,36 @@ def sweep(
             f'low={low}, high={high}, steps={steps}: give 0 < low < high, and at least 3 steps, as in '
             'low=1e-5, high=10.0, steps=100'
         )
-    count = len(examples.y)
     inputs = jax.tree.map(jnp.asarray, examples.kind.measure(examples.x))
-    sampler = recipe.sampler or sampling.epochs
-
-    def begin(seed):
-        key = keys.key(seed)
-        rows = jax.vmap(
-            lambda number: sampler(key, number, jnp.asarray(examples.y), jnp.uint32(count), recipe.batch_size)
-        )(jnp.arange(steps))
-        return step.init_state(key, examples.x[:1], inputs, hyper, recipe), rows
-
-    states, rows = jax.jit(jax.vmap(begin))(jnp.asarray(seeds, jnp.uint32))
+    numbers = jax.tree.map(np.float32, hyper)
+    states, rows = _begun(
+        jnp.asarray(seeds, jnp.uint32),
+        examples.x[:1],
+        jnp.asarray(examples.y),
+        inputs,
+        numbers,
+        recipe,
+        steps,
+    )
     rows = np.asarray(rows)
     rates = np.geomspace(low, high, steps)
     found = losses(states, base.Batch(examples.x[rows], examples.y[rows]), hyper, recipe, rates)
     return Curves(rates, np.asarray(found))
+
+
+@functools.partial(jax.jit, static_argnames=('recipe', 'steps'))
+def _begun(seeds, x, y, inputs, hyper, recipe, steps):
+    """Nets at their start, and the examples `[nets, steps, batch]` that they will see."""
+    sampler = recipe.sampler or sampling.epochs
+
+    def of_net(seed):
+        key = keys.key(seed)
+        rows = jax.vmap(lambda n: sampler(key, n, y, jnp.uint32(len(y)), recipe.batch_size))(
+            jnp.arange(steps)
+        )
+        return step.init_state(key, x, inputs, hyper, recipe), rows
+
+    return jax.vmap(of_net)(seeds)
 
 
 def losses(

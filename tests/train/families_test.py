@@ -42,8 +42,14 @@ OPTIMIZERS = [
     for function in functions_of(module, 'learning_rate', 'momentum', 'weight_decay')
 ]
 RATES = {'sgd': 0.2, 'nesterov': 0.1, 'adagrad': 0.1, 'rmsprop': 0.02, 'adamw': 0.05}
-RATES |= {'lion': 0.02, 'muon': 0.1, 'yellowfin': 1.0, 'prodigy': 3.0, 'd_adaptation': 30.0}
+RATES |= {'lion': 0.02, 'muon': 0.1, 'yellowfin': 3.0, 'prodigy': 3.0, 'd_adaptation': 2.0}
 RATES |= {'schedule_free_sgd': 1.0, 'schedule_free_adamw': 0.1}
+
+
+def numbers_of(optimizer):
+    return {} if optimizer == 'yellowfin' else {'momentum': 0.8}  # YellowFin finds its own
+
+
 STRENGTHS = {
     'geometric': {'shift': 0.1, 'rotate': 0.2, 'zoom': 0.1},
     'lighting': {'brightness': 0.3, 'contrast': 0.3},
@@ -54,7 +60,13 @@ FAMILIES = [
     ('model', 'CNN', problems.recipe(model=CNN), {'dropout': 0.2}, 0.1),
     ('model', 'CNN with batch normalisation', problems.recipe(model=CNN.clone(batch_norm=True)), {}, 0.1),
     *[
-        ('optimizer', f.__name__, problems.recipe(optimizer=f), {'momentum': 0.8}, RATES[f.__name__])
+        (
+            'optimizer',
+            f.__name__,
+            problems.recipe(optimizer=f),
+            numbers_of(f.__name__),
+            RATES[f.__name__],
+        )
         for f in map(optimizers.by_hyper, OPTIMIZERS)
     ],
     ('gradient', 'SAM', problems.recipe(gradient=sam.sam), {'sam_radius': 0.1}, 0.2),
