@@ -5,10 +5,10 @@
     python -m experiments.learning_rate --full
 
 The baseline is plain SGD with a tuned rate. Against it, on 12 labelled sets: the fixed rates 0.01 and 0.1,
-schedules with their own number tuned, and optimizers that find their rate themselves. Before that, a range test
-with 8 seeds on each labelled set: the rate grows from step to step until the loss bursts. Prints errors and
-differences with intervals, the range that the test suggests, and how often the tuned rate lies inside. `--full`:
-40 labelled sets, 16 settings of each, range tests of 300 steps.
+schedules with their own number tuned, and optimizers that find their rate themselves. Beside that a range
+test with 8 seeds on each labelled set: the rate grows from step to step until the loss bursts. Prints errors
+and differences with intervals, the range that the test suggests, and how often the tuned rate lies inside.
+`--full`: 40 labelled sets, 16 settings of each, range tests of 300 steps.
 """
 
 from absl import app
@@ -34,10 +34,11 @@ def ask() -> start.Answer:
         trials=comparison.alone(squeeze.TRIALS, 16 if start.FULL.value else None),
     )
     results, design = found.results, found.study.design
-    tests = range_band.tested(
-        splits.train, design.sets, design.arms[0].recipe, steps=300 if start.FULL.value else 100
-    )
-    tuned = [one.tuned.hyper.learning_rate for one in found.compared.outcomes[0]]
+    chosen = [outcome.tuned for outcome in found.compared.outcomes[0]]
+    tuned = [one.hyper.learning_rate for one in chosen]
+    sets = [design.sets[one.place] for one in chosen]
+    steps = 300 if start.FULL.value else 100
+    tests = range_band.tested(splits.train, sets, design.arms[0].recipe, steps=steps)
     inside = range_band.inside(tests, tuned)
     where = f'{results.data.name}, {results.data.train:,} labels'
     rows = {row.technique: row for row in results.arms}

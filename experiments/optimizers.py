@@ -4,10 +4,10 @@
     python -m experiments.optimizers --data=usps.npz --train_size=100 --json=optimizers.json
     python -m experiments.optimizers --full
 
-The baseline is plain SGD with a tuned learning rate. Every optimizer is tuned with as many settings as it on
-12 labelled sets, and is trained once more at the rate that PyTorch, Optax or its authors have as default. SAM,
-EMA and SWA have their own number tuned beside the rate. Prints errors, differences with intervals, what a step
-costs, and what tuning is worth: the error at the default rate minus that of the same optimizer, tuned.
+The baseline is plain SGD with a tuned learning rate. Every optimizer is tuned with as many settings on 12
+labelled sets, and is trained once more at the rate that PyTorch, Optax or its authors have as default. SAM,
+EMA and SWA have their own number tuned beside the rate. Prints errors, differences with intervals, what
+training costs, and what tuning is worth: the error at the default rate minus that of the optimizer, tuned.
 `--full`: 40 labelled sets and 16 settings of each.
 """
 
