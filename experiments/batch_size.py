@@ -4,12 +4,12 @@
     python -m experiments.batch_size --full --data=mnist.npz --model=cnn --train_size=1000 --target_error=2
 
 Four measurements. (1) Time of a step at batch sizes from 96 to 160, and how far 128 lies from the line
-through the others. (2) The gradient noise scale while nets train: above it a larger batch hardly makes a better
-step. (3) Steps until a net errs no more than `--target_error` percent on held-out examples, the learning rate
-tuned anew for every batch size on other seeds; their slope over the batch size is -1 where twice the batch
-halves them. (4) Test error by batch size, powers of two and others, each tuned with as many settings and trained
-for as many epochs. `--full`: batches up to 1,024, 8 seeds, 4,000 examples for the noise scale, 40 labelled sets.
-The published noise scale is of a small convolutional net on MNIST after one epoch.
+through the others. (2) The gradient noise scale while nets train: above it a larger batch hardly makes a
+better step. (3) Steps until a net errs no more than `--target_error` percent on held-out examples, the
+learning rate tuned anew for every batch size on other seeds; their slope over the batch size is -1 where
+twice the batch halves them. (4) Test error by batch size, powers of two and others, each tuned with as many
+settings and trained for as many epochs. `--full`: batches up to 1,024, 8 seeds, 4,000 examples for the noise
+scale, 40 labelled sets. The published noise scale is of a small convolutional net on MNIST after one epoch.
 """
 
 from typing import NamedTuple

@@ -59,7 +59,7 @@ def reuses_weights(model: nn.Module, example: jax.ShapeDtypeStruct) -> bool:
     return forward_flops(model, example) > REUSE * 2 * max(1, weights_of(model, example))
 
 
-def step_flops(recipe: base.Recipe, example: jax.ShapeDtypeStruct, numbers: Iterable[str] = ()) -> float:
+def step_flops(recipe: base.Recipe, example: jax.ShapeDtypeStruct, numbers: Iterable[str]) -> float:
     """Floating-point operations of one training step of a net.
 
     A gradient takes three forward passes; of some recipes a step takes several gradients (SAM two), or its
