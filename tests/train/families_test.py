@@ -55,6 +55,11 @@ STRENGTHS = {
     'lighting': {'brightness': 0.3, 'contrast': 0.3},
     'noise': {'noise': 0.2},
 }
+AVERAGES = {
+    'EMA': {'ema_decay': 0.9},
+    'SWA': {'swa_start': 0.5, 'steps': 50.0},
+    'schedule-free': {'momentum': 0.8},
+}
 CNN = models.CNN(problems.CLASSES, channels=(4, 6), widths=(8,))
 FAMILIES = [
     ('model', 'CNN', problems.recipe(model=CNN), {'dropout': 0.2}, 0.1),
@@ -71,7 +76,7 @@ FAMILIES = [
     ],
     ('gradient', 'SAM', problems.recipe(gradient=sam.sam), {'sam_radius': 0.1}, 0.2),
     *[
-        ('average', value.name, problems.recipe(average=value), {'ema_decay': 0.9, 'swa_start': 0.5}, 0.2)
+        ('average', value.name, problems.recipe(average=value), AVERAGES[value.name], 0.2)
         for value in [*values_of(average, base.Average).values(), schedule_free.average]
     ],
     *[
