@@ -10,7 +10,7 @@ from experiments.question import batch_measures
 from tests import problems
 from tests.experiments import questions
 
-TINY = batch_size.Effort((16, 32, 64), 3, 2, 3.0, 40, 60, 3, 1)
+TINY = batch_size.Effort((16, 32, 64), 3, 2, 3.0, 40, 300, 60, 300, 3, 1)
 
 
 class BatchSizeTest(absltest.TestCase):
@@ -24,13 +24,27 @@ class BatchSizeTest(absltest.TestCase):
         record = found.record
         self.assertEqual(record['step_time']['sizes'], [120, 128, 136])
         self.assertTrue(all(value > 0 for value in record['step_time']['milliseconds']))
-        self.assertEqual(np.shape(record['noise_scale']['scales']), (2, 5))
+        self.assertEqual(record['noise_scale']['epochs'], [0.0, 0.25, 1.0, 4.0])  # 300 steps are 5 epochs
+        self.assertEqual(np.shape(record['noise_scale']['scales']), (2, 4))
         self.assertEqual(record['steps_to_target']['sizes'], [16, 32, 64])
         self.assertLen(record['rows'], 6)
         self.assertIn('128 against the line through the others', found.told)
         self.assertIn('steps to 30 % error', found.told)
         self.assertIn('batch of 100, as many epochs', found.told)
         self.assertStartsWith(found.picture, b'\x89PNG')
+
+    def test_one_part_alone(self):
+        with mock.patch.object(batch_size, 'QUICK', TINY):
+            found = questions.ask('batch_size', '--parts=noise')
+        self.assertEqual(found.code, 0, found.complained)
+        self.assertNotIn('rows', found.record)
+        self.assertLen(found.record['findings'], 1)
+        self.assertStartsWith(found.picture, b'\x89PNG')
+
+    def test_a_part_that_there_is_not(self):
+        found = questions.ask('batch_size', '--parts=noise,speed')
+        self.assertEqual(found.code, 1)
+        self.assertIn('give some of time,noise,steps,error', found.complained + found.told)
 
 
 class MeasuresTest(absltest.TestCase):
