@@ -5,7 +5,7 @@
     python -m experiments.optimizers --full
 
 The baseline is plain SGD with a tuned learning rate. Every optimizer is tuned with as many settings on 12
-labelled sets, and is trained once more at the rate that PyTorch, Optax or its authors have as default. SAM,
+labelled sets, and is trained once more at the rate that PyTorch, Keras or its authors have as default. SAM,
 EMA and SWA have their own number tuned beside the rate. Prints errors, differences with intervals, what
 training costs, and what tuning is worth: the error at the default rate minus that of the optimizer, tuned.
 `--full`: 40 labelled sets and 16 settings of each.
@@ -17,8 +17,8 @@ from experiments import squeeze
 from experiments.question import comparison, intervals, picture, start
 from experiments.shared_flags import LABELLED_SETS
 
-# PyTorch's own, but for: SGD and its momentum (Keras's 0.01; PyTorch's 0.001 is new), Lion (Optax's) and
-# schedule-free AdamW (its authors').
+# PyTorch's own, but for: SGD and its momentum (Keras's; for long PyTorch had none), Lion and schedule-free AdamW
+# (their authors').
 DEFAULTS = {
     'SGD with momentum': 0.01,
     "SGD with Nesterov's momentum": 0.01,
@@ -64,9 +64,9 @@ def ask() -> start.Answer:
         for technique, published in (
             (t.adamw, 'no better than SGD once both are tuned (Wilson 2017)'),
             (t.muon, 'fewer steps than AdamW, on language models and CIFAR-10'),
-            (t.sam, 'lower error on CIFAR and ImageNet, by 0.1 to 1 points'),
+            (t.sam, 'lower error on CIFAR and ImageNet'),
             (t.ema, 'lower error late in training'),
-            (t.swa, 'lower error on CIFAR, by 0.3 to 1 points'),
+            (t.swa, 'lower error on CIFAR and ImageNet'),
         )
         if technique.label in rows
     ]

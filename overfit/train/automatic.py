@@ -40,8 +40,8 @@ def single_step(
     Returns:
         Momentum in [0, 1) and rate above 0, scalars.
 
-    Reference: Zhang and Mitliagkas, "YellowFin and the art of momentum tuning", MLSys 2019, eq. 15 and
-    appendix D.
+    Reference: Zhang and Mitliagkas, "YellowFin and the art of momentum tuning", MLSys 2019, `SingleStep` of
+    algorithm 1, and the appendix on its closed form.
 
     >>> momentum, rate = single_step(9.0, 1.0, 0.0, 1.0)  # no noise: Polyak's optimal momentum
     >>> round(float(momentum), 4), round(float(rate), 4)
@@ -110,7 +110,7 @@ def yellowfin(
         The transformation; `momentum` and `rate` of its state tell what was found.
 
     Reference: Zhang and Mitliagkas, "YellowFin and the art of momentum tuning", MLSys 2019, algorithms 1
-    to 4, sections 3.2 and 3.3, appendix.
+    to 4.
 
     >>> params = {'kernel': jnp.array([1.0])}
     >>> transformation = yellowfin(1.0)
