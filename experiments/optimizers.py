@@ -17,8 +17,8 @@ from experiments import squeeze
 from experiments.question import comparison, intervals, picture, start
 from experiments.shared_flags import LABELLED_SETS
 
-# PyTorch's own, but for: SGD and its momentum (Keras's; for long PyTorch had none), Lion and schedule-free AdamW
-# (their authors').
+# PyTorch's own, but for: SGD and its momentum (Keras's; for long PyTorch had none), Lion and schedule-free
+# AdamW (their authors').
 DEFAULTS = {
     'SGD with momentum': 0.01,
     "SGD with Nesterov's momentum": 0.01,

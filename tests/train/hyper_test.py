@@ -13,7 +13,7 @@ from overfit.data import augment
 from overfit.nn import models
 from overfit.objectives import losses
 from overfit.study import spaces
-from overfit.train import average, optimizers, sam, step
+from overfit.train import average, muon, optimizers, sam, schedule_free, step
 from overfit.train.engine import layout, population
 from tests import problems
 
@@ -32,6 +32,10 @@ NORMED = problems.recipe(batch_norm=True)
 CENTER = problems.recipe(loss=losses.center)
 ADAM = problems.recipe(optimizer=optimizers.by_hyper(optimizers.adamw))
 NESTEROV = problems.recipe(optimizer=optimizers.by_hyper(optimizers.nesterov))
+NEWER = [
+    problems.recipe(optimizer=optimizers.by_hyper(optimizer))
+    for optimizer in (optimizers.lion, muon.muon, schedule_free.schedule_free_sgd)
+]
 CNN = problems.recipe(model=models.CNN(3, channels=(4,), widths=(8,), batch_norm=True))
 SHIFTED = problems.recipe(augment=(augment.geometric,))
 LIT = problems.recipe(augment=(augment.lighting,))
@@ -45,13 +49,13 @@ PULLED = problems.recipe(loss=base.Loss(lambda classes, features: (), _pulled))
 CONTRACT = {
     'learning_rate': [(PLAIN, {}, 0.1), (ADAM, {'momentum': 0.9}, 0.01)],
     'steps': [(PLAIN, {'cosine': 1.0}, 16.0)],
-    'momentum': [(r, {}, 0.9) for r in (PLAIN, ADAM, NESTEROV)],
+    'momentum': [(r, {}, 0.9) for r in (PLAIN, ADAM, NESTEROV, *NEWER)],
     'warmup': [(PLAIN, {'steps': 8.0}, 0.9)],
     'cosine': [(PLAIN, {'steps': 8.0}, 1.0)],
     'exponential': [(PLAIN, {'steps': 8.0}, 3.0)],
     'inverse_time': [(PLAIN, {'steps': 8.0}, 10.0)],
     'step_decay': [(PLAIN, {'steps': 8.0}, 0.8)],
-    'weight_decay': [(PLAIN, {}, 0.3), (ADAM, {}, 0.3)],
+    'weight_decay': [(r, {}, 0.3) for r in (PLAIN, ADAM, *NEWER)],
     'l1': [(PLAIN, {}, 0.05)],
     'l2': [(PLAIN, {}, 0.1), (CNN, {}, 0.1)],
     'max_norm': [(PLAIN, {}, 0.5), (CNN, {}, 0.5)],
