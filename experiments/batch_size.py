@@ -51,7 +51,7 @@ class Effort(NamedTuple):
         examples: for steps to the target, at most.
         noise: examples whose gradients are taken.
         steps: of nets whose noise is measured, at most.
-        sets: labelled sets.
+        sets: labelled sets; `None`: the standard number.
         trials: settings; `None`: the standard number.
     """
 
@@ -63,11 +63,11 @@ class Effort(NamedTuple):
     examples: int
     noise: int
     steps: float
-    sets: int
+    sets: int | None
     trials: int | None
 
 
-QUICK = Effort((8, 16, 24, 32, 64, 100, 128, 256, 512), 8, 6, 8.0, 150, 2000, 1000, 2000, 12, None)
+QUICK = Effort((8, 16, 24, 32, 64, 100, 128, 256, 512), 8, 6, 8.0, 150, 2000, 1000, 2000, None, None)
 FULL = Effort(
     (8, 16, 24, 32, 64, 100, 128, 256, 500, 512, 1024), 12, 8, 16.0, 400, 65_535, 4000, float('inf'), 40, 16
 )

@@ -4,7 +4,7 @@
     python -m experiments.learning_rate --data=mnist.npz --train_size=1000 --json=learning_rate.json
     python -m experiments.learning_rate --full
 
-The baseline is plain SGD with a tuned rate. Against it, on 12 labelled sets: the fixed rates 0.01 and 0.1,
+The baseline is plain SGD with a tuned rate. Against it, on 20 labelled sets: the fixed rates 0.01 and 0.1,
 schedules with their own number tuned, and optimizers that find their rate themselves. Beside that a range
 test with 8 seeds on each labelled set: the rate grows from step to step until the loss bursts. Prints errors
 and differences with intervals, the range that the test suggests, and how often the tuned rate lies inside.
@@ -30,7 +30,7 @@ def ask() -> start.Answer:
         splits,
         size,
         [*fixed, *schedules, *automatic],
-        labelled_sets=comparison.alone(LABELLED_SETS, 40 if start.FULL.value else 12),
+        labelled_sets=comparison.alone(LABELLED_SETS, 40 if start.FULL.value else None),
         trials=comparison.alone(squeeze.TRIALS, 16 if start.FULL.value else None),
     )
     results, design = found.results, found.study.design

@@ -4,7 +4,7 @@
     python -m experiments.optimizers --data=usps.npz --train_size=100 --json=optimizers.json
     python -m experiments.optimizers --full
 
-The baseline is plain SGD with a tuned learning rate. Every optimizer is tuned with as many settings on 12
+The baseline is plain SGD with a tuned learning rate. Every optimizer is tuned with as many settings on 20
 labelled sets, and is trained once more at the rate that PyTorch, Keras or its authors have as default. SAM,
 EMA and SWA have their own number tuned beside the rate. Prints errors, differences with intervals, what
 training costs, and what tuning is worth: the error at the default rate minus that of the optimizer, tuned.
@@ -44,7 +44,7 @@ def ask() -> start.Answer:
         splits,
         size,
         [*tuned, *around, plain, *untuned],
-        labelled_sets=comparison.alone(LABELLED_SETS, 40 if start.FULL.value else 12),
+        labelled_sets=comparison.alone(LABELLED_SETS, 40 if start.FULL.value else None),
         trials=comparison.alone(squeeze.TRIALS, 16 if start.FULL.value else None),
     )
     results = found.results
