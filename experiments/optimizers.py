@@ -35,7 +35,7 @@ def ask() -> start.Answer:
     """Compares optimizers, tuned and as they come."""
     from overfit.study import techniques as t
 
-    tuned = [t.momentum, t.nesterov, t.adagrad, t.rmsprop, t.adamw, t.lion, t.muon, t.schedule_free_adamw]
+    tuned = compared()
     untuned = [at_its_default(one) for one in tuned]
     plain = t.rate_001._replace(label='SGD at 0.01')
     around = [t.sam, t.ema, t.swa]
@@ -88,6 +88,13 @@ def ask() -> start.Answer:
         comparison.record(results) | {'findings': findings},
         lambda figure: drawn(figure, results),
     )
+
+
+def compared():
+    """The optimizers that are compared with plain SGD."""
+    from overfit.study import techniques as t
+
+    return [t.momentum, t.nesterov, t.adagrad, t.rmsprop, t.adamw, t.lion, t.muon, t.schedule_free_adamw]
 
 
 def at_its_default(technique):
