@@ -11,7 +11,7 @@ from absl.testing import parameterized
 from overfit import base
 from overfit.data import augment
 from overfit.nn import models
-from overfit.objectives import losses
+from overfit.objectives import distillation, losses
 from overfit.study import spaces
 from overfit.train import optimizers
 from overfit.train.engine import layout, population
@@ -27,6 +27,11 @@ def _pulled(key, state, outputs, batch, hyper, axis_name):
     return values, state
 
 
+def _taught(key, batch, hyper, inputs):
+    """A teacher that takes each class for the next one."""
+    return batch._replace(soft=jax.nn.one_hot((batch.y + 1) % problems.CLASSES, problems.CLASSES))
+
+
 PLAIN = problems.recipe()
 NORMED = problems.recipe(batch_norm=True)
 CENTER = problems.recipe(loss=losses.center)
@@ -36,6 +41,7 @@ CNN = problems.recipe(model=models.CNN(3, channels=(4,), widths=(8,), batch_norm
 SHIFTED = problems.recipe(augment=(augment.geometric,))
 LIT = problems.recipe(augment=(augment.lighting,))
 NOISY = problems.recipe(augment=(augment.noise,))
+TAUGHT = problems.recipe(loss=distillation.distilled, augment=(_taught,))
 PULLED = problems.recipe(loss=base.Loss(lambda classes, features: (), _pulled))
 
 # For every field recipes in which it acts, the other numbers, and its own.
@@ -55,6 +61,7 @@ CONTRACT = {
     'dropout': [(PLAIN, {}, 0.5), (CNN, {}, 0.5)],
     'input_dropout': [(NORMED, {}, 0.3), (CNN, {}, 0.3)],
     'label_smoothing': [(PLAIN, {}, 0.3), (CENTER, {}, 0.3)],
+    'distillation': [(TAUGHT, {}, 0.6)],
     'center_weight': [(CENTER, {'center_rate': 0.5}, 1.0)],
     'center_rate': [(CENTER, {'center_weight': 1.0}, 0.8)],
     'init_log2_scale': [(PLAIN, {}, -2.0), (CNN, {}, -2.0)],
