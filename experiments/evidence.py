@@ -77,6 +77,42 @@ def own_data() -> str:
     return _table(titles, rows)
 
 
+def findings() -> str:
+    """What papers say of each technique, and what was measured here."""
+    titles = ('technique', 'file', 'paper', 'published', 'measured here, 95 % interval, n', 'in band?')
+    rows = []
+    for one, command in _findings():
+        band = one['band'] and ' to '.join(f'{end:g}' for end in one['band'])
+        inside = f'{"yes" if one["in_band"] else "no"} ({band})' if band else ''
+        measured = f'{one["what"]}: {_interval(one)}'
+        rows.append((one['technique'], f'`{command}`', one['source'], one['published'], measured, inside))
+    return _table(titles, sorted(rows))
+
+
+def advice() -> str:
+    """Folk advice, and whether it held here."""
+    rows = [
+        (one['advice'], f'{one["technique"]}, {one["what"]}: {_interval(one)}', one['verdict'])
+        for one, _ in _findings()
+        if one['advice']
+    ]
+    return _table(('advice', 'measured', 'holds?'), sorted(rows))
+
+
+def _findings():
+    """Every finding of every committed result, with the file that measures it."""
+    for path in sorted(RESULTS.glob('*.json')):
+        found = json.loads(path.read_text())
+        for one in found.get('findings', ()):
+            yield one, f'{found["command"].split()[2].replace(".", "/")}.py'
+
+
+def _interval(one):
+    sign = '+' if one['unit'] == 'points' else ''
+    mean, low, high = (f'{one[end]:{sign}.3g}'.replace('-', '−') for end in ('mean', 'low', 'high'))
+    return f'{mean} [{low}, {high}] {one["unit"]}, n = {one["n"]}'
+
+
 def _read(name):
     return json.loads((RESULTS / name).read_text())
 

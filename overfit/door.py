@@ -86,8 +86,10 @@ class Result(NamedTuple):
 
 def squeeze(
     x: Any,
-    y: Any,
+    y: Any = None,
     *,
+    label: str | None = None,
+    group: str | None = None,
     x_test: Any = None,
     y_test: Any = None,
     groups: Any = None,
@@ -102,7 +104,7 @@ def squeeze(
     labelled_sets: int | None = None,
     kind: kinds.Kind | None = None,
     image_size: int | None = None,
-    name: str = 'data',
+    name: str | None = None,
     seed: int = 0,
     progress: bool = False,
 ) -> Result:
@@ -113,7 +115,11 @@ def squeeze(
 
     Args:
         x: `[N, H, W]` or `[N, H, W, C]` images, or `[N, F]` vectors; with a `kind` of your own, its inputs.
-        y: `[N]` labels, whole numbers or names.
+            Or what `--data` takes: the path of a table, an `.npz` or a folder of images, or a name; the
+            model then predicts from such files too.
+        y: `[N]` labels, whole numbers or names; `None` with a path.
+        label: with a path, the column or array that holds the labels, where that is not clear.
+        group: with a path, the column or array of which one value is never on both sides.
         x_test: examples for measuring alone; `None`: see `test`.
         y_test: their labels.
         groups: `[N]` names or numbers, as of patients: examples of one group are never on both sides.
@@ -133,7 +139,7 @@ def squeeze(
         kind: of the data; `None`: images or vectors by the number of axes, as said above.
         image_size: pixels of the longer side that images are brought to, 8 to 128; `None`: by the size of the
             set and the budget.
-        name: of the data, in the table.
+        name: of the data, in the table; `None`: with a path its own, else `data`.
         seed: of everything.
         progress: show bars and the first results.
 
@@ -153,19 +159,16 @@ def squeeze(
         seed=seed,
     )
     requests.check_numbers(request)
-    splits = load.from_arrays(
-        x,
-        y,
-        x_test,
-        y_test,
-        groups=groups,
-        groups_test=groups_test,
-        test=test,
-        kind=kind,
-        name=name,
-        image_size=image_size,
-        minutes=minutes,
-    )
+    arrays = {'y': y, 'x_test': x_test, 'y_test': y_test, 'groups': groups, 'groups_test': groups_test}
+    how = {'test': test, 'image_size': image_size, 'minutes': minutes}
+    if isinstance(x, str | os.PathLike):
+        splits = _from_path(x, label, group, arrays | {'kind': kind}, how)
+        splits = splits if name is None else splits._replace(name=str(name))
+    else:
+        _refuse({'label': label, 'group': group}, 'is of a path, and x is none: give y and groups as arrays')
+        if y is None:
+            raise ValueError('y is missing: give a label for each example of x')
+        splits = load.from_arrays(x, **arrays, kind=kind, name='data' if name is None else name, **how)
     request = request._replace(baseline=_baseline(baseline, splits.train.kind))
     study = requests.prepare(splits, request)
     plan = study.design.plan
@@ -188,3 +191,15 @@ def _baseline(given, kind):
     raise ValueError(
         f'baseline is a {type(given).__name__}: give a linen module, an overfit.Recipe or an overfit.Baseline'
     )
+
+
+def _from_path(path, label, group, others, how):
+    """Loads what a path or a name stands for, with which no arrays go."""
+    _refuse(others, f'is given beside the path {os.fspath(path)}, which has its own: leave it out')
+    return load.load(os.fspath(path), label=label, group=group, **how)
+
+
+def _refuse(arguments, why):
+    for argument, value in arguments.items():
+        if value is not None:
+            raise ValueError(f'{argument} {why}')

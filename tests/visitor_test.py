@@ -49,7 +49,7 @@ class VisitorTest(chex.TestCase):
             PICTURES.x, PICTURES.y, [visitors.mixup(), visitors.cutmix(), overfit.techniques.dropout]
         )
         self.check(result, PICTURES.x, ['mixup', 'CutMix', 'dropout'])
-        self.assertBetween(result.arms[0].hyper['mixup'], 0.2, 1.0)
+        self.assertBetween(result.arms[0].hyper['mix'], 0.2, 1.0)
         self.assertIn('mix', result.arms[0].recipe)
 
     def test_b_triplets_their_sampler_and_a_loss_that_draws(self):
@@ -60,7 +60,7 @@ class VisitorTest(chex.TestCase):
 
     def test_b_a_net_without_logits_of_its_own_is_saved(self):
         recipe = visitors.triplet().change(problems.recipe(batch_size=16))
-        hyper = base.Hyper.of(learning_rate=0.1, steps=60.0, margin=1.0)
+        hyper = base.Hyper.of(learning_rate=0.1, steps=60.0, gap=1.0)
         member = population.Member(recipe, hyper, 1, np.arange(60), np.arange(60, 90))
         [net] = population.train([member], VECTORS, eval_every=20)
         self.assertLess(net.error, 0.3)

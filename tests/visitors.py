@@ -27,14 +27,14 @@ def mixup():
     def mix(key, batch, hyper, inputs):
         one, two = jax.random.split(key)
         order = jax.random.permutation(one, len(batch.y))
-        share = 1 - hyper.own['mixup'] / 2 * jax.random.uniform(two, batch.y.shape)
+        share = 1 - hyper.own['mix'] / 2 * jax.random.uniform(two, batch.y.shape)
         x = batch.x.astype(jnp.float32)
         part = share.reshape(-1, *[1] * (x.ndim - 1))
         return batch._replace(x=part * x + (1 - part) * x[order], mixed=base.Mixed(batch.y[order], share))
 
     return overfit.Technique(
         'mixup',
-        space={'mixup': overfit.Range(0.2, 1.0, 'linear')},
+        space={'mix': overfit.Range(0.2, 1.0, 'linear')},
         change=lambda recipe: recipe._replace(augment=(*recipe.augment, mix)),
     )
 
@@ -71,12 +71,12 @@ def triplet():
         positive = jnp.where(same, apart, 0).max(1)
         negative = jnp.where(same, 1e6, apart).min(1)
         centers = losses.center_update(centers, features, batch.y, 0.5)
-        return jax.nn.softplus(hyper.own['margin'] + positive - negative), centers
+        return jax.nn.softplus(hyper.own['gap'] + positive - negative), centers
 
     loss = base.Loss(lambda classes, features: jnp.zeros((classes, features)), hardest, 'triplet')
     return overfit.Technique(
         'triplet loss',
-        space={'margin': 1.0, 'learning_rate': overfit.Range(3e-3, 0.1, 'log')},
+        space={'gap': 1.0, 'learning_rate': overfit.Range(3e-3, 0.1, 'log')},
         change=lambda r: r._replace(loss=loss, sampler=four_of_a_class, predict=predictions.nearest_center),
     )
 

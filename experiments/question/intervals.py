@@ -29,6 +29,9 @@ def over_sets(values: Sequence[float]) -> Any:
     return Interval(mean, mean - half, mean + half, n)
 
 
+EXPECTED = ('below', 'above', 'equal')
+
+
 def finding(
     technique: str,
     what: str,
@@ -38,8 +41,11 @@ def finding(
     published: str,
     unit: str = 'points',
     band: tuple[float, float] | None = None,
+    advice: str | None = None,
+    expected: str | None = None,
+    margin: float = 0.0,
 ) -> dict[str, Any]:
-    """One row of the README's table of evidence, for the list `findings` of a result.
+    """One row of the README's tables of evidence and of advice, for the list `findings` of a result.
 
     Args:
         technique: what was tried.
@@ -49,7 +55,16 @@ def finding(
         published: what it says, in words with its figure.
         unit: of the measured value.
         band: where the measured mean reproduces the paper; `None`: there is no band.
+        advice: folk advice that this answers, in words; `None`: none.
+        expected: where the measured value lies if the advice is right: `'below'` zero, `'above'` zero, or
+            `'equal'` to zero within the margin.
+        margin: what does not matter, in the unit of the value.
+
+    Raises:
+        ValueError: advice without what is expected.
     """
+    if advice is not None and expected not in EXPECTED:
+        raise ValueError(f'expected={expected!r}: advice is judged by one of {", ".join(EXPECTED)}')
     return {
         'technique': technique,
         'what': what,
@@ -62,4 +77,15 @@ def finding(
         'n': found.n,
         'band': list(band) if band else None,
         'in_band': bool(band[0] <= found.mean <= band[1]) if band else None,
+        'advice': advice,
+        'verdict': _judged(found, expected, margin) if advice else None,
     }
+
+
+def _judged(found, expected, margin):
+    """Whether advice holds: *yes* and *no* where the whole interval says so, else *undecided*."""
+    low, high = (found.low, found.high) if expected != 'above' else (-found.high, -found.low)
+    same = -margin <= low and high <= margin
+    if expected == 'equal':
+        return 'yes' if same else 'no' if low > 0 or high < 0 else 'undecided'
+    return 'yes' if high < 0 else 'no' if low > 0 or same else 'undecided'

@@ -1,6 +1,7 @@
 """What techniques are added to, and what a textbook would put together at once."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import flax.linen as nn
 
@@ -33,6 +34,7 @@ TEXTBOOK_IMAGES = (
     techniques.longer,
 )
 TEXTBOOK_LABEL = 'the textbook recipe'
+LABELS = (TEXTBOOK_LABEL,)  # of all textbooks' rows
 TEXTBOOK_SPACE = {
     'learning_rate': spaces.Range(1e-3, 1e-2, 'log'),
     'dropout': spaces.Range(0.1, 0.5, 'linear'),
@@ -44,9 +46,21 @@ TEXTBOOK_SPACE = {
 }
 
 
-def textbook(kind: kinds.Kind) -> tuple[Technique, ...]:
+class Textbook(NamedTuple):
+    """Techniques that go together well.
+
+    Attributes:
+        label: of its row in the table.
+        techniques: all of them at once.
+    """
+
+    label: str
+    techniques: Sequence[Technique]
+
+
+def textbooks(kind: kinds.Kind) -> tuple[Textbook, ...]:
     """What a textbook would put together for a kind of data."""
-    return TEXTBOOK_IMAGES if kind == kinds.image else TEXTBOOK
+    return (Textbook(TEXTBOOK_LABEL, TEXTBOOK_IMAGES if kind == kinds.image else TEXTBOOK),)
 
 
 def mlp(classes: int) -> nn.Module:
@@ -79,11 +93,11 @@ def baseline(model: nn.Module, kind: kinds.Kind) -> Baseline:
     return Baseline(recipe, {'learning_rate': spaces.Range(1e-2, 1.0, 'log')}, 'tuned baseline (SGD)')
 
 
-def together(techniques: Sequence[Technique], baseline: Baseline) -> Arm:
+def together(textbook: Textbook, baseline: Baseline) -> Arm:
     """The textbook's techniques in one arm, its numbers searched where they usually lie."""
-    arm = arm_of(techniques, baseline)
+    arm = arm_of(textbook.techniques, baseline)
     space = {
         name: TEXTBOOK_SPACE.get(name, r) if isinstance(r, spaces.Range) else r
         for name, r in arm.space.items()
     }
-    return arm._replace(space=space, label=TEXTBOOK_LABEL)
+    return arm._replace(space=space, label=textbook.label)

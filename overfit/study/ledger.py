@@ -9,7 +9,7 @@ import numpy as np
 from overfit import base
 from overfit.nn import describe as describe_lib
 from overfit.study import simultaneous, size_curve, stats
-from overfit.study.baselines import TEXTBOOK_LABEL
+from overfit.study.baselines import LABELS as TEXTBOOKS
 from overfit.study.results import Difference, Interval, LabelsWorth, Row
 from overfit.study.tables import Tables
 
@@ -78,7 +78,7 @@ def figures(tables: Tables) -> Figures:
     arms = list(tables.arms.values())[1:]
     compared = [*arms, *tables.controls.values()]
     # Many techniques together say nothing of one, and a control is none.
-    alike = [label != TEXTBOOK_LABEL for label in list(tables.arms)[1:]] + [False] * len(tables.controls)
+    alike = [label not in TEXTBOOKS for label in list(tables.arms)[1:]] + [False] * len(tables.controls)
     differences = []
     if compared:
         differences = simultaneous.compare(np.stack(compared), baseline, columns, alike=alike)

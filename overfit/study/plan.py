@@ -68,7 +68,7 @@ class Task(NamedTuple):
     Attributes:
         pool: labelled examples.
         arms: what is compared, the baseline first.
-        textbook: the arm of all techniques that a textbook would combine: what a combination may cost.
+        textbook: the costliest arm of a textbook's techniques: what a combination may cost.
         train_size: labelled examples of a labelled set.
         tests: test examples that are independent of one another: groups, where there are any.
         cross_fitted: whether the pool tests itself, so that there are no larger labelled sets.

@@ -8,7 +8,7 @@ import numpy as np
 from overfit.data import splits as splits_lib
 from overfit.data.read.wording import counted
 from overfit.study import arms as arms_lib
-from overfit.study import baselines, combine, labelled_sets, spaces, too_few
+from overfit.study import baselines, combine, costs, labelled_sets, spaces, too_few
 from overfit.study import plan as plan_lib
 from overfit.study import techniques as standard
 from overfit.study.arms import Arm, Baseline, Technique, arm_of
@@ -48,7 +48,7 @@ class Design(NamedTuple):
 
     Attributes:
         baseline: recipe and space that techniques are added to.
-        arms: the baseline, then one a technique, then the textbook's combination where there is one.
+        arms: the baseline, then one a technique, then the textbooks' combinations where there are any.
         sets: all labelled sets.
         places: where each of them stands.
         plan: what will run.
@@ -109,13 +109,14 @@ def prepare(splits: splits_lib.Splits, request: Request) -> Study:
     check.recipes([(baseline.recipe, baseline.space)], pool, known=known)
     chosen = _techniques(request.techniques, baseline, pool, known)
     arms = [arm_of(one, baseline) for one in [(), *[(technique,) for technique in chosen]]]
-    wanted = baselines.textbook(pool.kind) if request.textbook is None else request.textbook
-    textbook = [technique for technique in wanted if technique in chosen]
-    together = baselines.together(textbook, baseline)
-    if len(textbook) > 1 and combine.go_together(textbook, baseline, pool):
-        arms.append(together)
+    books = _textbooks(request.textbook, chosen, pool.kind)
+    together = [baselines.together(book, baseline) for book in books]
+    arms += [arm for arm in together if combine.go_together(arm.techniques, baseline, pool)]
+    costliest = max(
+        together or [arms[0]], key=lambda arm: arm.stretch * costs.seconds_a_step(arm.recipe, pool)
+    )
     plan = plan_lib.make(
-        plan_lib.Task(pool, arms, together, size, tests, cross_fitted, request.validation),
+        plan_lib.Task(pool, arms, costliest, size, tests, cross_fitted, request.validation),
         minutes=request.minutes,
         trials=request.trials,
         labelled_sets=request.labelled_sets,
@@ -130,6 +131,20 @@ def prepare(splits: splits_lib.Splits, request: Request) -> Study:
         seed=request.seed,
     )
     return Study(splits, Design(baseline, tuple(arms), sets, places, plan), request.seed)
+
+
+def _textbooks(wanted, chosen, kind):
+    """The textbooks as far as their techniques are compared, each once, of two techniques or more."""
+    books = baselines.textbooks(kind)
+    if wanted is not None:
+        books = (baselines.Textbook(baselines.TEXTBOOK_LABEL, wanted),)
+    found = {}
+    for book in books:
+        known = tuple(technique for technique in book.techniques if technique in chosen)
+        labels = frozenset(technique.label for technique in known)
+        if len(known) > 1 and labels not in found:
+            found[labels] = book._replace(techniques=known)
+    return list(found.values())
 
 
 def _check_sets(wanted, cross_fitted):
@@ -201,7 +216,7 @@ def _techniques(wanted, baseline, pool, known):
     for label in labels:
         if labels.count(label) > 1:
             raise ValueError(f'two techniques have the label "{label}": give each its own')
-        if label in ('squeezed', baselines.TEXTBOOK_LABEL):  # arms of every study, told apart by their labels
+        if label in ('squeezed', *baselines.LABELS):  # arms of every study, told apart by their labels
             raise ValueError(f'a technique has the label "{label}" of another row: give it one of its own')
     arms = [arm_of([technique], baseline) for technique in chosen]
     check.recipes([(arm.recipe, arm.space) for arm in arms], pool, known=known)

@@ -176,19 +176,16 @@ class TechniquesTest(chex.TestCase):
 
 class BaselineTest(chex.TestCase):
     def test_textbooks_are_of_standard_techniques_that_go_together(self):
-        for kind in (kinds.image, kinds.vector):
-            textbook = baselines.textbook(kind)
-            self.assertContainsSubset([t.label for t in textbook], [t.label for t in techniques.STANDARD])
+        books = [(kind, book) for kind in (kinds.image, kinds.vector) for book in baselines.textbooks(kind)]
+        for kind, book in books:
             plain = baselines.baseline(baselines.mlp(3), kind)
             arm = with_(baseline=plain)
-            for technique in textbook:
+            for technique in book.techniques:
                 self.assertIn(technique, techniques.STANDARD)
                 self.assertTrue(technique.applies(plain.recipe, kind), technique.label)
                 self.assertFalse(arm.excludes(technique), technique.label)
                 arm = arm_of((*arm.techniques, technique), plain)
-        searched = {
-            name for kind in (kinds.image, kinds.vector) for t in baselines.textbook(kind) for name in t.space
-        }
+        searched = {name for _, book in books for technique in book.techniques for name in technique.space}
         self.assertContainsSubset(set(baselines.TEXTBOOK_SPACE), searched | {'learning_rate'})
 
     def test_the_recipe_prepares_inputs_as_the_kind_does(self):

@@ -19,17 +19,17 @@ class BaselinesTest(chex.TestCase):
         self.assertEqual(list(found.space), ['learning_rate'])
         self.assertIs(found.recipe.prepare, kinds.prepare_slot(kinds.vector))
 
-    def test_every_technique_of_the_textbook_is_a_standard_one(self):
-        for chosen in (baselines.TEXTBOOK, baselines.TEXTBOOK_IMAGES):
-            for technique in chosen:
+    def test_every_technique_of_a_textbook_is_a_standard_one(self):
+        books = [book for kind in (kinds.image, kinds.vector) for book in baselines.textbooks(kind)]
+        for book in books:
+            for technique in book.techniques:
                 self.assertIn(technique, techniques.STANDARD)
                 self.assertTrue(technique.judged_by_validation, technique.label)
-        self.assertEqual(baselines.textbook(kinds.image), baselines.TEXTBOOK_IMAGES)
-        self.assertEqual(baselines.textbook(kinds.vector), baselines.TEXTBOOK)
+        self.assertEqual({book.label for book in books}, set(baselines.LABELS))
 
     def test_together_their_numbers_are_searched_where_they_usually_lie(self):
         chosen = (techniques.dropout, techniques.cosine, techniques.weight_decay, techniques.adamw)
-        arm = baselines.together(chosen, tiny.BASELINE)
+        arm = baselines.together(baselines.Textbook('the textbook recipe', chosen), tiny.BASELINE)
         self.assertEqual((arm.label, arm.techniques), ('the textbook recipe', chosen))
         self.assertEqual(arm.space['dropout'], spaces.Range(0.1, 0.5, 'linear'))
         self.assertEqual(arm.space['learning_rate'], spaces.Range(1e-3, 1e-2, 'log'))
@@ -37,5 +37,6 @@ class BaselinesTest(chex.TestCase):
         self.assertEqual(arm.recipe.optimizer, optimizers.by_hyper(optimizers.adamw))
 
     def test_a_number_that_the_textbook_does_not_know_keeps_its_range(self):
-        arm = baselines.together((techniques.l1, techniques.dropout), tiny.BASELINE)
+        book = baselines.Textbook('a book', (techniques.l1, techniques.dropout))
+        arm = baselines.together(book, tiny.BASELINE)
         self.assertEqual(arm.space['l1'], spaces.RANGES['l1'])

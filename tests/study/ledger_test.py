@@ -10,7 +10,7 @@ from absl.testing import absltest
 from overfit import base
 from overfit.nn import activations, models
 from overfit.study import ledger, simultaneous, stats, tables
-from overfit.study.baselines import TEXTBOOK_LABEL
+from overfit.study.baselines import LABELS
 
 RNG = np.random.default_rng(0)
 
@@ -71,7 +71,7 @@ class FiguresTest(absltest.TestCase):
 
     def test_arms_and_controls_are_one_family(self):
         family = np.stack([*list(TABLES.arms.values())[1:], *TABLES.controls.values()])
-        alike = [label != TEXTBOOK_LABEL for label in TABLES.arms][1:] + [False] * len(TABLES.controls)
+        alike = [label not in LABELS for label in TABLES.arms][1:] + [False] * len(TABLES.controls)
         wanted = simultaneous.compare(family, BASELINE, alike=alike)
         found = [*self.found.differences, *(difference for _, difference in self.found.controls)]
         self.assertEqual(found, wanted)

@@ -143,7 +143,8 @@ class PreparedTest(chex.TestCase):
             made.design,
             [t for t in techniques.STANDARD if t.applies(design_recipe(SPLITS), kinds.vector)],
         )
-        together = baselines.together(baselines.TEXTBOOK, design.baseline)
+        [book] = baselines.textbooks(kinds.vector)
+        together = baselines.together(book._replace(techniques=tuple(book.techniques)), design.baseline)
         self.assertEqual([arm.techniques for arm in design.arms[:-1]], [(), *((t,) for t in applicable)])
         self.assertEqual(design.arms[-1], together)
         labels = {arm.label for arm in design.arms}
@@ -161,7 +162,10 @@ class PreparedTest(chex.TestCase):
         self.assertIn(techniques.shift.label, labels)
         self.assertIn(techniques.convolution.label, labels)
         self.assertNotIn(techniques.noise.label, labels)
-        self.assertEqual(design.arms[-1].techniques, baselines.TEXTBOOK_IMAGES)
+        books = baselines.textbooks(kinds.image)
+        self.assertEqual(
+            [arm.techniques for arm in design.arms[-len(books) :]], [book.techniques for book in books]
+        )
 
     def test_a_technique_is_compared_once(self):
         design = prepare(techniques=[techniques.l2, techniques.dropout, techniques.l2]).design

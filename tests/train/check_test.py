@@ -74,7 +74,7 @@ REFUSED = {
     ),
     'loss that asks a traced number': (
         {'loss': own.loss(own.asking_loss)},
-        ('margin',),
+        ('gap',),
         'the loss asking_loss fails when .*: TracerBoolConversionError',
     ),
     'loss that multiplies by an absent number': (
@@ -85,7 +85,7 @@ REFUSED = {
     'loss that needs an own number': (
         {'loss': own.loss(own.asking_loss)},
         (),
-        "the loss asking_loss fails when .*: KeyError: 'margin'",
+        "the loss asking_loss fails when .*: KeyError: 'gap'",
     ),
     'augmentation that halves the batch': (
         {'augment': (own.halved,)},
@@ -157,8 +157,8 @@ REFUSED = {
     ),
     'own number that nothing reads': (
         {'loss': own.loss(own.margin_loss)},
-        ('margin', 'marginn'),
-        r"the number marginn is given, but nothing in the recipe reads hyper.own\['marginn'\]: mend its",
+        ('gap', 'gapp'),
+        r"the number gapp is given, but nothing in the recipe reads hyper.own\['gapp'\]: mend its",
     ),
     'given weights that do not fit': (
         {'start': own.GIVEN},
@@ -229,10 +229,10 @@ class RefusedTest(chex.TestCase):
 
     def test_a_number_that_only_another_arm_reads(self):
         known = PLAIN._replace(loss=own.loss(own.margin_loss))
-        check.recipes([(known, ('margin',)), (PLAIN, ())], problems.VECTORS)
-        for second in ((PLAIN, ('margin',)), (known, ('margin', 'rim'))):
+        check.recipes([(known, ('gap',)), (PLAIN, ())], problems.VECTORS)
+        for second in ((PLAIN, ('gap',)), (known, ('gap', 'rim'))):
             with self.assertRaisesRegex(ValueError, 'is given, but nothing in the recipe reads'):
-                check.recipes([(known, ('margin',)), second], problems.VECTORS)
+                check.recipes([(known, ('gap',)), second], problems.VECTORS)
 
 
 class AcceptedTest(chex.TestCase):
@@ -248,12 +248,12 @@ class AcceptedTest(chex.TestCase):
         check.recipes([(recipe, names), (recipe, ())], problems.examples_for(recipe))
 
     @parameterized.named_parameters(
-        ('own number of a loss', {'loss': own.loss(own.margin_loss)}, ('margin',)),
+        ('own number of a loss', {'loss': own.loss(own.margin_loss)}, ('gap',)),
         ('own number that a loss may lack', {'loss': own.loss(own.margin_loss)}, ()),
         (
             'hyper through a transformation',
             {'loss': own.loss(own.checkpointed_loss)},
-            ('margin',),
+            ('gap',),
         ),
         ('own number read in the update', {'optimizer': own.lazy}, ('pace',)),
         ('frozen layers', {'trained': lambda path: path[0] == 'logits'}, ('momentum', 'weight_decay')),
@@ -285,7 +285,7 @@ class AcceptedTest(chex.TestCase):
             if technique.applies(baseline.recipe, examples.kind)
         ]
         self.assertGreater(len(known), 30)
-        textbook = arms.arm_of(baselines.textbook(examples.kind), baseline)
+        textbooks = [arms.arm_of(book.techniques, baseline) for book in baselines.textbooks(examples.kind)]
         with compiling() as events:
-            check.recipes([(arm.recipe, arm.space) for arm in (*known, textbook)], examples)
+            check.recipes([(arm.recipe, arm.space) for arm in (*known, *textbooks)], examples)
         self.assertEmpty(events)

@@ -72,7 +72,7 @@ def counting_loss(key, state, outputs, batch, hyper, axis_name):
 
 
 def asking_loss(key, state, outputs, batch, hyper, axis_name):
-    if hyper.own['margin'] > 0:
+    if hyper.own['gap'] > 0:
         return values(outputs, batch), state
     return 2 * values(outputs, batch), state
 
@@ -82,12 +82,12 @@ def multiplying_loss(key, state, outputs, batch, hyper, axis_name):
 
 
 def margin_loss(key, state, outputs, batch, hyper, axis_name):
-    margin = hyper.own.get('margin')
+    margin = hyper.own.get('gap')
     return values(outputs, batch) + (0 if margin is None else margin), state
 
 
 def checkpointed_loss(key, state, outputs, batch, hyper, axis_name):
-    again = jax.checkpoint(lambda outputs, hyper: values(outputs, batch) * hyper.own['margin'])
+    again = jax.checkpoint(lambda outputs, hyper: values(outputs, batch) * hyper.own['gap'])
     return again(outputs, hyper), state
 
 
