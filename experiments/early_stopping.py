@@ -1,0 +1,296 @@
+"""When should training stop, and which fraction of the labels is worth holding out for that, or none?
+
+    python -m experiments.early_stopping
+    python -m experiments.early_stopping --data=usps.npz --train_size=100 --json=early_stopping.json
+
+First the fractions: a tenth, a fifth or a third of the labels held out, with the best checkpoint kept or the
+last weights; and nothing held out in the end: the folds choose the number of steps, then a net is trained on
+all labels for so many (or for all) steps. Each is tuned anew on 20 labelled sets. Prints errors, and
+differences from a fifth held out.
+
+Then Prechelt's fourteen criteria, replayed on the curves of the tuned nets, trained on for
+`--stopping_epochs` and evaluated after each epoch. Criteria see held-out cross-entropy and the training
+objective. What a checkpoint is worth is read off a twin: the same net with the same seed, which is evaluated
+on the test examples and from which nothing is chosen. Prints, for each criterion, training time relative to
+the fastest one and the test error of the checkpoint that it keeps. `--full` trains for 3,000 epochs, as the
+paper does.
+"""
+
+from typing import Any, NamedTuple
+
+from absl import app, flags
+
+from experiments.question import comparison, intervals, picture, rows, start
+
+STOPPING_EPOCHS = flags.DEFINE_integer(
+    'stopping_epochs', 500, 'Epochs of the nets on whose curves criteria are replayed.', lower_bound=10
+)
+FULL_EPOCHS = 3000
+USUAL = 0.2  # held out in every other experiment here
+FRACTIONS = (USUAL, 0.1, 0.3)
+
+
+class Curves(NamedTuple):
+    """Curves of R runs over T epochs; NaN after a run that diverged.
+
+    Attributes:
+        places: `[R]`, labelled set of each run.
+        validation: `[R, T]` held-out cross-entropy, nats.
+        training: `[R, T]` training objective.
+        error: `[R, T]` test error, percent.
+        loss: `[R, T]` test cross-entropy, nats.
+        apart: largest relative difference of the training objective of twins.
+    """
+
+    places: Any
+    validation: Any
+    training: Any
+    error: Any
+    loss: Any
+    apart: float
+
+
+class Spot(NamedTuple):
+    """What a criterion comes to.
+
+    Attributes:
+        name: of the criterion.
+        time: interval of its training time, as a multiple of the fastest criterion's.
+        error: interval of the test error of what it keeps, percent.
+        loss: mean test cross-entropy of what it keeps, nats.
+        stopped: share of the runs that it stopped before their end.
+    """
+
+    name: str
+    time: Any
+    error: Any
+    loss: float
+    stopped: float
+
+
+def ask() -> start.Answer:
+    """Compares fractions, then replays the criteria."""
+    splits, size = comparison.data()
+    found = {fraction: _compared(splits, size, fraction) for fraction in FRACTIONS}
+    usual = found[USUAL]
+    fractions = rows.of(_tables(found), usual.tables.columns)
+    curves = twins(splits, usual, FULL_EPOCHS if start.FULL.value else STOPPING_EPOCHS.value)
+    spots, findings = _replayed(curves)
+    where = f'{splits.name}, {usual.results.data.train:,} labels'
+    for row in fractions.arms:
+        what = f'test error minus that of a fifth held out, best checkpoint; {where}'
+        published = 'hold out 10 to 30 % of the labels'
+        findings.append(
+            intervals.finding(row.technique, what, row.difference, source='folklore', published=published)
+        )
+    head = f'{where}, {usual.results.labelled_sets} labelled sets'
+    record = {
+        'labelled_sets': usual.results.labelled_sets,
+        'fractions': rows.record(fractions),
+        'criteria': [_plain(spot) for spot in spots],
+        'runs': len(curves.places),
+        'epochs': curves.error.shape[1],
+        'twins_apart': curves.apart,
+        'findings': findings,
+    }
+    text = f'{rows.table(fractions, head=head)}\n\n{_table(spots, curves)}'
+    return start.Answer(text, record, lambda figure: _draw(figure, fractions, spots))
+
+
+def _compared(splits, size, fraction):
+    """The tuned baseline and what else may be done with so many held-out labels."""
+    from overfit.study import techniques as t
+
+    to_the_end = t.Technique('all labels, all steps', 'stopping', refit=True, restore_best=False)
+    arms = [t.refit, t.last_weights, to_the_end] if fraction == USUAL else [t.refit]
+    return comparison.compare(splits, size, arms, validation=fraction)
+
+
+def _tables(found):
+    """Mistakes by row."""
+    from overfit.study.protocol import fold_count
+
+    tables = {}
+    for fraction, one in found.items():
+        held = f'{100 / fold_count(fraction):.0f} % held out'
+        tables[f'{held}, best checkpoint'] = one.tables.baseline
+    usual = list(found[USUAL].tables.arms.values())
+    tables[f'{100 * USUAL:.0f} % held out, last weights'] = usual[2]
+    for fraction, one in found.items():
+        refit = list(one.tables.arms.values())[1]
+        tables[f'all labels, steps chosen by {fold_count(fraction)} folds'] = refit
+    tables['all labels, all steps'] = usual[3]
+    return tables
+
+
+def twins(splits: Any, compared: comparison.Comparison, epochs: int) -> Curves:
+    """Trains the tuned nets of the folds on, each twice: one twin is watched, the other one measured.
+
+    A net's weights depend on its seed and its training examples alone, not on what evaluates it.
+
+    Args:
+        splits: the data set.
+        compared: whose baseline's settings and folds are taken.
+        epochs: evaluations of each.
+    """
+    import numpy as np
+
+    from overfit.study import labelled_sets
+    from overfit.study.protocol import fold_count, seed_of
+    from overfit.train.engine import population
+
+    design, pool = compared.study.design, splits.train
+    watched, measured, places = [], [], []
+    for outcome in compared.compared.outcomes[0]:
+        one = design.sets[outcome.tuned.place]
+        count = fold_count(design.plan.protocol.validation)
+        folds = labelled_sets.inner_folds(pool, one.labelled, count, seed=one.seed)
+        for run in outcome.tuned.runs:
+            train, held = folds[run.net % len(folds)]
+            member = population.Member(
+                run.recipe,
+                run.hyper,
+                seed_of(one.seed, 'net', run.net),
+                one.labelled[train],
+                one.labelled[held],
+                restore_best=False,
+            )
+            watched.append(member)
+            measured.append(member._replace(validation=len(pool.y) + one.tested))
+            places.append(outcome.tuned.place)
+    every = -(-max(len(member.train) for member in watched) // watched[0].recipe.batch_size)
+
+    def curves(members, examples):
+        members = [m._replace(hyper=m.hyper.with_numbers(steps=float(epochs * every))) for m in members]
+        found = population.train(members, examples, eval_every=every, keep_variables=False)
+        whole = np.full((len(found), epochs, population.CURVE), np.nan)
+        for row, one in zip(whole, found, strict=True):
+            row[: len(one.curve) - one.diverged] = one.curve[: len(one.curve) - one.diverged]
+        return whole
+
+    held = curves(watched, pool)
+    # The test labels lie beside the inputs here, for twins that keep their last weights whatever these say.
+    both = pool._replace(
+        x=np.concatenate([pool.x, splits.test.x]),
+        y=np.concatenate([pool.y, splits.test.reveal()]),
+        groups=None,
+    )
+    tested = curves(measured, both)
+    objective = held[..., population.TRAIN_LOSS]
+    apart = np.abs(tested[..., population.TRAIN_LOSS] - objective) / (1e-3 + np.abs(objective))
+    begun = np.isfinite(held[..., population.LOSS]).any(1)  # the others diverged within an epoch
+    return Curves(
+        np.array(places)[begun],
+        held[begun, :, population.LOSS],
+        objective[begun],
+        100 * tested[begun, :, population.ERROR],
+        tested[begun, :, population.LOSS],
+        float(np.nanmax(apart)),
+    )
+
+
+def _replayed(curves):
+    """The criteria, the fastest first, and what is published about them."""
+    import numpy as np
+
+    from overfit.train import criteria
+
+    never = criteria.Criterion('never', lambda validation, training: criteria.patience(validation, None))
+    found = criteria.replay(curves.validation, curves.training, (*criteria.PRECHELT, never))
+
+    def per_set(values):
+        return np.array([np.mean(values[curves.places == place]) for place in np.unique(curves.places)])
+
+    def at(table, one):
+        return np.take_along_axis(table, one.kept[:, None], axis=1)[:, 0]
+
+    times = {name: one.stop + 1 for name, one in found.items()}
+    order = sorted(found, key=lambda name: times[name].mean())
+    fastest = per_set(times[order[0]])
+    spots = [
+        Spot(
+            name,
+            intervals.over_sets(per_set(times[name]) / fastest),
+            intervals.over_sets(per_set(at(curves.error, found[name]))),
+            float(at(curves.loss, found[name]).mean()),
+            float(found[name].stopped.mean()),
+        )
+        for name in order
+    ]
+    fast, slow = (name for name in (order[0], [name for name in order if name != 'never'][-1]))
+    errors = [per_set(at(curves.error, found[name])) for name in (fast, slow)]
+    lower = intervals.over_sets(100 * (errors[0] - errors[1]) / errors[0].mean())
+    longer = intervals.over_sets(per_set(times[slow]) / fastest)
+    source, published = 'Prechelt 1998', 'about 4 % lower error for about 4 times the training time'
+    findings = [
+        intervals.finding(
+            'stopping criteria',
+            f'test error of {slow} below that of {fast}',
+            lower,
+            source=source,
+            published=published,
+            unit='% of the error',
+            band=(1, 8),
+        ),
+        intervals.finding(
+            'stopping criteria',
+            f'training time of {slow} over that of {fast}',
+            longer,
+            source=source,
+            published=published,
+            unit='times',
+            band=(2, 6),
+        ),
+    ]
+    return spots, findings
+
+
+def _table(spots, curves):
+    lines = [
+        f'{len(curves.places)} runs of {curves.error.shape[1]} epochs, replayed; time as a multiple of '
+        f'that of {spots[0].name}',
+        f'{"criterion":9}  {"time":>14}  {"test error %":>14}  test cross-entropy  runs stopped',
+    ]
+    for spot in spots:
+        time = f'{spot.time.mean:.2f} ± {spot.time.high - spot.time.mean:.2f}'
+        error = f'{spot.error.mean:.2f} ± {spot.error.high - spot.error.mean:.2f}'
+        lines.append(
+            f'{spot.name:9}  {time:>14}  {error:>14}  {spot.loss:18.3f}  {100 * spot.stopped:10.0f} %'
+        )
+    lines.append('±: 95 % intervals over labelled sets')
+    return '\n'.join(lines)
+
+
+def _plain(spot):
+    plain = {'name': spot.name, 'loss': round(spot.loss, 4), 'stopped': round(spot.stopped, 4)}
+    return plain | {'time': comparison.rounded(spot.time), 'error': comparison.rounded(spot.error)}
+
+
+def _draw(figure, fractions, spots):
+    figure.set_size_inches(11.0, picture.SIZE[1])
+    left, right = figure.subplots(1, 2, width_ratios=(1, 1.2))
+    picture.differences(left, fractions)
+    left.set_xlabel(f'test error minus that of: {fractions.baseline.technique} (points)')
+    for number, family in enumerate(('GL', 'PQ', 'UP', 'never')):
+        own = [spot for spot in spots if spot.name.startswith(family)]
+        right.errorbar(
+            [spot.time.mean for spot in own],
+            [spot.error.mean for spot in own],
+            yerr=[spot.error.high - spot.error.mean for spot in own],
+            fmt=picture.MARKERS[number],
+            color=picture.COLOURS[number],
+            elinewidth=0.8,
+            label=family,
+        )
+        for spot in own:
+            right.annotate(
+                spot.name.split()[-1], (spot.time.mean, spot.error.mean), (4, 3), textcoords='offset points'
+            )
+    right.set_xscale('log')
+    right.set_xlabel(f'training time, as a multiple of {spots[0].name}')
+    right.set_ylabel('test error of the kept weights %')
+    right.legend()
+
+
+if __name__ == '__main__':
+    app.run(start.binary('early_stopping', ask))
