@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from absl import app, flags
 
-from experiments.question import comparison, intervals, picture, rows, start
+from experiments.question import comparison, intervals, nets, picture, rows, start
 
 STOPPING_EPOCHS = flags.DEFINE_integer(
     'stopping_epochs', 500, 'Epochs of the nets on whose curves criteria are replayed.', lower_bound=10
@@ -135,29 +135,16 @@ def twins(splits: Any, compared: comparison.Comparison, epochs: int) -> Curves:
     """
     import numpy as np
 
-    from overfit.study import labelled_sets
-    from overfit.study.protocol import fold_count, seed_of
     from overfit.train.engine import population
 
-    design, pool = compared.study.design, splits.train
+    pool, design = splits.train, compared.study.design
     watched, measured, places = [], [], []
-    for outcome in compared.compared.outcomes[0]:
-        one = design.sets[outcome.tuned.place]
-        count = fold_count(design.plan.protocol.validation)
-        folds = labelled_sets.inner_folds(pool, one.labelled, count, seed=one.seed)
-        for run in outcome.tuned.runs:
-            train, held = folds[run.net % len(folds)]
-            member = population.Member(
-                run.recipe,
-                run.hyper,
-                seed_of(one.seed, 'net', run.net),
-                one.labelled[train],
-                one.labelled[held],
-                restore_best=False,
-            )
-            watched.append(member)
-            measured.append(member._replace(validation=len(pool.y) + one.tested))
-            places.append(outcome.tuned.place)
+    for outcome, members in zip(compared.compared.outcomes[0], nets.of_folds(splits, compared), strict=True):
+        place = outcome.tuned.place
+        tested = len(pool.y) + design.sets[place].tested
+        watched += [member._replace(restore_best=False) for member in members]
+        measured += [member._replace(restore_best=False, validation=tested) for member in members]
+        places += [place] * len(members)
     every = -(-max(len(member.train) for member in watched) // watched[0].recipe.batch_size)
 
     def curves(members, examples):
