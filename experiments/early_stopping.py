@@ -180,10 +180,10 @@ def _replayed(curves):
     """The criteria, the fastest first, and what is published about them."""
     import numpy as np
 
-    from overfit.train import criteria
+    from overfit.train import criteria, replay
 
-    never = criteria.Criterion('never', lambda validation, training: criteria.patience(validation, None))
-    found = criteria.replay(curves.validation, curves.training, (*criteria.PRECHELT, never))
+    never = replay.Criterion('never', lambda validation, training: criteria.patience(validation, None))
+    found = replay.replay(curves.validation, curves.training, rules=(*replay.PRECHELT, never))
 
     def per_set(values):
         return np.array([np.mean(values[curves.places == place]) for place in np.unique(curves.places)])

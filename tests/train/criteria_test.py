@@ -9,19 +9,7 @@ import numpy as np
 from absl.testing import parameterized
 
 from overfit.train import criteria, early_stopping
-
-
-def curves(seed=0, runs=60, count=43):
-    """Validation curves that fall, then rise or do not; training curves that fall, some to a stand-still."""
-    rng = np.random.default_rng(seed)
-    t = np.arange(count)
-    turn = rng.uniform(3, 60, (runs, 1))
-    validation = 0.5 + np.abs(t - turn) / 30 + rng.normal(0, 0.02, (runs, count))
-    training = np.exp(-t / rng.uniform(3, 40, (runs, 1))) * (1 + rng.normal(0, 0.05, (runs, count)))
-    training[:8, 10:] = 0.25
-    training[8:12, 20:] = 0.0
-    validation[:, 30:][rng.random((runs, count - 30)) < 0.02] = np.nan
-    return validation.astype(np.float32), np.abs(training).astype(np.float32)
+from tests.train.made_curves import curves
 
 
 def looped(validation, training, stops):
@@ -161,28 +149,3 @@ class PatienceTest(chex.TestCase):
     def test_never(self, evaluations):
         validation, _ = curves(6)
         np.testing.assert_array_equal(criteria.patience(validation, evaluations), validation.shape[1] - 1)
-
-
-class ReplayTest(chex.TestCase):
-    def test_the_fourteen_and_what_they_keep(self):
-        validation, training = curves(7)
-        found = criteria.replay(validation, training)
-        self.assertLen(found, 14)
-        for name, one in found.items():
-            with self.subTest(name):
-                for run, (stop, best) in enumerate(zip(one.stop, one.kept, strict=True)):
-                    seen = np.where(np.isfinite(validation[run]), validation[run], np.inf)[: stop + 1]
-                    self.assertEqual(best, seen.argmin())
-                np.testing.assert_array_equal(one.stopped, one.stop < 42)
-
-    def test_a_laxer_threshold_never_stops_earlier(self):
-        found = criteria.replay(*curves(8))
-        for family in ('GL', 'PQ', 'UP'):
-            stops = [one.stop for name, one in found.items() if name.startswith(family)]
-            for stricter, laxer in zip(stops, stops[1:], strict=False):
-                self.assertTrue((stricter <= laxer).all())
-                self.assertTrue((stricter < laxer).any())
-
-    def test_nothing_finite_keeps_nothing(self):
-        nothing = np.full((1, 6), np.nan, np.float32)
-        self.assertEqual(criteria.replay(nothing, nothing)['GL 1'].kept.tolist(), [-1])
