@@ -9,7 +9,8 @@ all labels for so many (or for all) steps. Each is tuned anew on 20 labelled set
 differences from a fifth held out.
 
 Then Prechelt's fourteen criteria, replayed on the curves of the tuned nets, trained on for
-`--stopping_epochs` and evaluated after each epoch. Criteria see held-out cross-entropy and the training
+`--stopping_epochs` and evaluated after each epoch: as they are, in batches of 32, and with all examples in one
+batch, as the paper's nets, whose curves are smooth. Criteria see held-out cross-entropy and the training
 objective. What a checkpoint is worth is read off a twin: the same net with the same seed, which is evaluated
 on the test examples and from which nothing is chosen. Prints, for each criterion, training time relative to
 the fastest one and the test error of the checkpoint that it keeps. `--full` trains for 3,000 epochs, as the
@@ -55,10 +56,11 @@ class Spot(NamedTuple):
 
     Attributes:
         name: of the criterion.
-        time: interval of its training time, as a multiple of the fastest criterion's.
+        time: interval of its training time, as a multiple of the fastest criterion's mean.
         error: interval of the test error of what it keeps, percent.
         loss: mean test cross-entropy of what it keeps, nats.
         stopped: share of the runs that it stopped before their end.
+        errors: `[sets]`, mean test error on each labelled set.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Spot(NamedTuple):
     error: Any
     loss: float
     stopped: float
+    errors: Any
 
 
 def ask() -> start.Answer:
@@ -74,9 +77,13 @@ def ask() -> start.Answer:
     found = {fraction: _compared(splits, size, fraction) for fraction in FRACTIONS}
     usual = found[USUAL]
     fractions = rows.of(_tables(found), usual.tables.columns)
-    curves = twins(splits, usual, FULL_EPOCHS if start.FULL.value else STOPPING_EPOCHS.value)
-    spots, findings = _replayed(curves)
+    epochs = FULL_EPOCHS if start.FULL.value else STOPPING_EPOCHS.value
+    replays = {}
+    for how, whole in (('batches of 32', False), ('whole batches', True)):
+        curves = twins(splits, usual, epochs, whole=whole)
+        replays[how] = curves, replayed(curves)
     where = f'{splits.name}, {usual.results.data.train:,} labels'
+    findings = [one for how, (_, spots) in replays.items() for one in _published(spots, f'{how}, {where}')]
     for row in fractions.arms:
         what = f'test error minus that of a fifth held out, best checkpoint; {where}'
         published = 'hold out 10 to 30 % of the labels'
@@ -87,14 +94,21 @@ def ask() -> start.Answer:
     record = {
         'labelled_sets': usual.results.labelled_sets,
         'fractions': rows.record(fractions),
-        'criteria': [_plain(spot) for spot in spots],
-        'runs': len(curves.places),
-        'epochs': curves.error.shape[1],
-        'twins_apart': curves.apart,
+        'epochs': epochs,
+        'replays': {
+            how: {
+                'criteria': [_plain(spot) for spot in spots],
+                'runs': len(curves.places),
+                'twins_apart': curves.apart,
+            }
+            for how, (curves, spots) in replays.items()
+        },
         'findings': findings,
     }
-    text = f'{rows.table(fractions, head=head)}\n\n{_table(spots, curves)}'
-    return start.Answer(text, record, lambda figure: _draw(figure, fractions, spots))
+    tables = [rows.table(fractions, head=head)]
+    tables += [_table(how, spots, curves) for how, (curves, spots) in replays.items()]
+    shown = {how: spots for how, (_, spots) in replays.items()}
+    return start.Answer('\n\n'.join(tables), record, lambda figure: _draw(figure, fractions, shown))
 
 
 def _compared(splits, size, fraction):
@@ -123,7 +137,7 @@ def _tables(found):
     return tables
 
 
-def twins(splits: Any, compared: comparison.Comparison, epochs: int) -> Curves:
+def twins(splits: Any, compared: comparison.Comparison, epochs: int, *, whole: bool = False) -> Curves:
     """Trains the tuned nets of the folds on, each twice: one twin is watched, the other one measured.
 
     A net's weights depend on its seed and its training examples alone, not on what evaluates it.
@@ -132,6 +146,7 @@ def twins(splits: Any, compared: comparison.Comparison, epochs: int) -> Curves:
         splits: the data set.
         compared: whose baseline's settings and folds are taken.
         epochs: evaluations of each.
+        whole: all training examples in one batch, in place of the baseline's batches.
     """
     import numpy as np
 
@@ -145,15 +160,21 @@ def twins(splits: Any, compared: comparison.Comparison, epochs: int) -> Curves:
         watched += [member._replace(restore_best=False) for member in members]
         measured += [member._replace(restore_best=False, validation=tested) for member in members]
         places += [place] * len(members)
-    every = -(-max(len(member.train) for member in watched) // watched[0].recipe.batch_size)
+    largest = max(len(member.train) for member in watched)
+    recipe = watched[0].recipe
+    recipe = recipe._replace(batch_size=largest) if whole else recipe
+    every = -(-largest // recipe.batch_size)
 
     def curves(members, examples):
-        members = [m._replace(hyper=m.hyper.with_numbers(steps=float(epochs * every))) for m in members]
+        members = [
+            m._replace(recipe=recipe, hyper=m.hyper.with_numbers(steps=float(epochs * every)))
+            for m in members
+        ]
         found = population.train(members, examples, eval_every=every, keep_variables=False)
-        whole = np.full((len(found), epochs, population.CURVE), np.nan)
-        for row, one in zip(whole, found, strict=True):
+        table = np.full((len(found), epochs, population.CURVE), np.nan)
+        for row, one in zip(table, found, strict=True):
             row[: len(one.curve) - one.diverged] = one.curve[: len(one.curve) - one.diverged]
-        return whole
+        return table
 
     held = curves(watched, pool)
     # The test labels lie beside the inputs here, for twins that keep their last weights whatever these say.
@@ -176,8 +197,12 @@ def twins(splits: Any, compared: comparison.Comparison, epochs: int) -> Curves:
     )
 
 
-def _replayed(curves):
-    """The criteria, the fastest first, and what is published about them."""
+def replayed(curves: Curves) -> list[Spot]:
+    """What each criterion comes to, the fastest first, and what the whole run does.
+
+    Args:
+        curves: of runs that went on to their end.
+    """
     import numpy as np
 
     from overfit.train import criteria, replay
@@ -188,53 +213,58 @@ def _replayed(curves):
     def per_set(values):
         return np.array([np.mean(values[curves.places == place]) for place in np.unique(curves.places)])
 
-    def at(table, one):
-        return np.take_along_axis(table, one.kept[:, None], axis=1)[:, 0]
-
-    times = {name: one.stop + 1 for name, one in found.items()}
+    times = {name: per_set(one.stop + 1.0) for name, one in found.items()}
     order = sorted(found, key=lambda name: times[name].mean())
-    fastest = per_set(times[order[0]])
-    spots = [
-        Spot(
-            name,
-            intervals.over_sets(per_set(times[name]) / fastest),
-            intervals.over_sets(per_set(at(curves.error, found[name]))),
-            float(at(curves.loss, found[name]).mean()),
-            float(found[name].stopped.mean()),
+    spots = []
+    for name in order:
+        error, loss = (
+            np.take_along_axis(curve, found[name].kept[:, None], axis=1)[:, 0]
+            for curve in (curves.error, curves.loss)
         )
-        for name in order
-    ]
-    fast, slow = (name for name in (order[0], [name for name in order if name != 'never'][-1]))
-    errors = [per_set(at(curves.error, found[name])) for name in (fast, slow)]
-    lower = intervals.over_sets(100 * (errors[0] - errors[1]) / errors[0].mean())
-    longer = intervals.over_sets(per_set(times[slow]) / fastest)
-    source, published = 'Prechelt 1998', 'about 4 % lower error for about 4 times the training time'
-    findings = [
+        of_sets = per_set(error)
+        relative = times[name] / times[order[0]].mean()
+        stopped = float(found[name].stopped.mean())
+        spots.append(
+            Spot(
+                name,
+                intervals.over_sets(relative),
+                intervals.over_sets(of_sets),
+                float(loss.mean()),
+                stopped,
+                of_sets,
+            )
+        )
+    return spots
+
+
+def _published(spots, where):
+    """The slowest criterion against the fastest."""
+    fast, slow = spots[0], [spot for spot in spots if spot.name != 'never'][-1]
+    lower = intervals.over_sets(100 * (fast.errors - slow.errors) / fast.errors.mean())
+    published = {'source': 'Prechelt 1998', 'published': 'about 4 % lower error for about 4 times the time'}
+    return [
         intervals.finding(
             'stopping criteria',
-            f'test error of {slow} below that of {fast}',
+            f'test error of {slow.name} below that of {fast.name}, {where}',
             lower,
-            source=source,
-            published=published,
             unit='% of the error',
             band=(1, 8),
+            **published,
         ),
         intervals.finding(
             'stopping criteria',
-            f'training time of {slow} over that of {fast}',
-            longer,
-            source=source,
-            published=published,
+            f'training time of {slow.name} over that of {fast.name}, {where}',
+            slow.time,
             unit='times',
             band=(2, 6),
+            **published,
         ),
     ]
-    return spots, findings
 
 
-def _table(spots, curves):
+def _table(how, spots, curves):
     lines = [
-        f'{len(curves.places)} runs of {curves.error.shape[1]} epochs, replayed; time as a multiple of '
+        f'{how}: {len(curves.places)} runs of {curves.error.shape[1]} epochs, replayed; time as a multiple of '
         f'that of {spots[0].name}',
         f'{"criterion":9}  {"time":>14}  {"test error %":>14}  test cross-entropy  runs stopped',
     ]
@@ -253,30 +283,31 @@ def _plain(spot):
     return plain | {'time': comparison.rounded(spot.time), 'error': comparison.rounded(spot.error)}
 
 
-def _draw(figure, fractions, spots):
-    figure.set_size_inches(11.0, picture.SIZE[1])
-    left, right = figure.subplots(1, 2, width_ratios=(1, 1.2))
+def _draw(figure, fractions, replays):
+    figure.set_size_inches(14.0, picture.SIZE[1])
+    left, *others = figure.subplots(1, 1 + len(replays), width_ratios=(0.9, *[1] * len(replays)))
     picture.differences(left, fractions)
     left.set_xlabel(f'test error minus that of: {fractions.baseline.technique} (points)')
-    for number, family in enumerate(('GL', 'PQ', 'UP', 'never')):
-        own = [spot for spot in spots if spot.name.startswith(family)]
-        right.errorbar(
-            [spot.time.mean for spot in own],
-            [spot.error.mean for spot in own],
-            yerr=[spot.error.high - spot.error.mean for spot in own],
-            fmt=picture.MARKERS[number],
-            color=picture.COLOURS[number],
-            elinewidth=0.8,
-            label=family,
-        )
-        for spot in own:
-            right.annotate(
-                spot.name.split()[-1], (spot.time.mean, spot.error.mean), (4, 3), textcoords='offset points'
+    for axes, (how, spots) in zip(others, replays.items(), strict=True):
+        for number, family in enumerate(('GL', 'PQ', 'UP', 'never')):
+            own = [spot for spot in spots if spot.name.startswith(family)]
+            axes.errorbar(
+                [spot.time.mean for spot in own],
+                [spot.error.mean for spot in own],
+                yerr=[spot.error.high - spot.error.mean for spot in own],
+                fmt=picture.MARKERS[number],
+                color=picture.COLOURS[number],
+                elinewidth=0.8,
+                label=family,
             )
-    right.set_xscale('log')
-    right.set_xlabel(f'training time, as a multiple of {spots[0].name}')
-    right.set_ylabel('test error of the kept weights %')
-    right.legend()
+            for spot in own:
+                place = (spot.time.mean, spot.error.mean)
+                axes.annotate(spot.name.split()[-1], place, (4, 3), textcoords='offset points')
+        axes.set_xscale('log')
+        axes.set_xlabel(f'training time, as a multiple of that of {spots[0].name}')
+        axes.set_ylabel('test error of the kept weights %')
+        axes.set_title(how)
+        axes.legend()
 
 
 if __name__ == '__main__':

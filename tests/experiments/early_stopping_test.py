@@ -23,17 +23,20 @@ class EarlyStoppingTest(absltest.TestCase):
                 'all labels, all steps',
             ],
         )
-        criteria = {one['name']: one for one in found.record['criteria']}
-        self.assertLen(criteria, 15)
-        self.assertEqual(criteria['never']['stopped'], 0)
-        times = [one['time']['mean'] for one in found.record['criteria']]
-        self.assertEqual(times[0], 1)
-        self.assertEqual(max(times), criteria['never']['time']['mean'])
-        for one in criteria.values():
-            self.assertBetween(one['error']['mean'], 1, 90)
-        # Twins evaluated on other examples have learnt the same.
-        self.assertLess(found.record['twins_apart'], 0.02)
-        self.assertEqual([one['band'] for one in found.record['findings'][:2]], [[1, 8], [2, 6]])
+        self.assertEqual(list(found.record['replays']), ['batches of 32', 'whole batches'])
+        for how, replay in found.record['replays'].items():
+            with self.subTest(how):
+                criteria = {one['name']: one for one in replay['criteria']}
+                self.assertLen(criteria, 15)
+                self.assertEqual(criteria['never']['stopped'], 0)
+                times = [one['time']['mean'] for one in replay['criteria']]
+                self.assertAlmostEqual(times[0], 1)
+                self.assertEqual(max(times), criteria['never']['time']['mean'])
+                for one in criteria.values():
+                    self.assertBetween(one['error']['mean'], 1, 90)
+                # Twins evaluated on other examples have learnt the same.
+                self.assertLess(replay['twins_apart'], 0.02)
+        self.assertEqual([one['band'] for one in found.record['findings'][:4]], 2 * [[1, 8], [2, 6]])
         self.assertIn('UP 8', found.told)
         self.assertStartsWith(found.picture, b'\x89PNG')
 
