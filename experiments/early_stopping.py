@@ -9,8 +9,8 @@ all labels for so many (or for all) steps. Each is tuned anew on 20 labelled set
 differences from a fifth held out.
 
 Then Prechelt's fourteen criteria, replayed on the curves of the tuned nets, trained on for
-`--stopping_epochs` and evaluated after each epoch: as they are, in batches of 32, and with all examples in one
-batch, as the paper's nets, whose curves are smooth. Criteria see held-out cross-entropy and the training
+`--stopping_epochs` and evaluated after each epoch: as they are, in batches of 32, and with all examples in
+one batch, as the paper's nets, whose curves are smooth. Criteria see held-out cross-entropy and the training
 objective. What a checkpoint is worth is read off a twin: the same net with the same seed, which is evaluated
 on the test examples and from which nothing is chosen. Prints, for each criterion, training time relative to
 the fastest one and the test error of the checkpoint that it keeps. `--full` trains for 3,000 epochs, as the
@@ -264,8 +264,8 @@ def _published(spots, where):
 
 def _table(how, spots, curves):
     lines = [
-        f'{how}: {len(curves.places)} runs of {curves.error.shape[1]} epochs, replayed; time as a multiple of '
-        f'that of {spots[0].name}',
+        f'{how}: {len(curves.places)} runs of {curves.error.shape[1]} epochs; time as a multiple of that of '
+        f'{spots[0].name}',
         f'{"criterion":9}  {"time":>14}  {"test error %":>14}  test cross-entropy  runs stopped',
     ]
     for spot in spots:
