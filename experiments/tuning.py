@@ -77,8 +77,13 @@ def _per_class(most):
     return [int(word) for word in words]
 
 
-def _techniques(baseline, kind):
-    """Techniques whose gain validation can judge, of all families."""
+def techniques_for(baseline: Any, kind: Any) -> list[Any]:
+    """Techniques whose gain validation can judge: some of all families, with `--full` all standard ones.
+
+    Args:
+        baseline: what they are added to.
+        kind: of the data.
+    """
     from overfit.study import techniques as t
 
     some = (
@@ -113,7 +118,7 @@ def _gains(splits, size):
     found = comparison.compare(
         splits,
         size,
-        [*untuned, *_techniques(tuned, splits.train.kind)],
+        [*untuned, *techniques_for(tuned, splits.train.kind)],
         baseline=tuned,
         labelled_sets=SUBSETS.value * SEEDS.value,
         repeats=SEEDS.value,
@@ -230,7 +235,7 @@ def _table(one, name):
         lines.append(_line(label, one.errors[label], gain, width))
     spread = one.spread
     lines += [
-        f'median technique: {one.median.mean:.1f} [{one.median.low:.1f}, {one.median.high:.1f}] points',
+        f'median technique: {_gain(one.median).strip()} points',
         f's.d. of the tuned net: {spread["subset"]:.1f} over subsets, {spread["seed"]:.1f} over seeds',
         f"agreement of two subsets on the techniques' order: tau {one.agreement:.2f}",
         '± and [ ]: 95 % intervals over subsets',
@@ -240,7 +245,13 @@ def _table(one, name):
 
 def _line(label, error, gain, width):
     text = f'{label:{width}}  {error.mean:5.1f} ± {error.high - error.mean:4.1f}'
-    return text if gain is None else f'{text}  {gain.mean:5.1f} [{gain.low:.1f}, {gain.high:.1f}]'
+    return text if gain is None else f'{text}  {_gain(gain)}'
+
+
+def _gain(found):
+    from overfit.report import spelling
+
+    return f'{spelling.signed(found.mean):>5} {spelling.bounds(found, 1)}'
 
 
 def _plain(one):

@@ -1,27 +1,34 @@
 """Tuning against techniques: made-up tables whose gains are known, variance components, a tiny run."""
 
+from unittest import mock
+
 import numpy as np
-from absl.testing import absltest
+from absl import flags
+from absl.testing import absltest, flagsaver
 
 from experiments import tuning
+from overfit.data import kinds
+from overfit.study import baselines, techniques
 from tests.experiments import questions
 
 
 class TuningTest(absltest.TestCase):
     def test_a_tiny_run(self):
-        found = questions.ask(
-            'tuning',
-            '--trials=2',
-            '--budget_minutes=0.1',
-            '--tuning_per_class=6',
-            '--tuning_subsets=2',
-            '--tuning_seeds=2',
-        )
+        chosen = (techniques.dropout, techniques.cosine, techniques.label_smoothing)
+        with mock.patch.object(tuning, 'techniques_for', lambda baseline, kind: chosen):
+            found = questions.ask(
+                'tuning',
+                '--trials=2',
+                '--budget_minutes=0.1',
+                '--tuning_per_class=6',
+                '--tuning_subsets=2',
+                '--tuning_seeds=2',
+            )
         self.assertEqual(found.code, 0, found.complained)
         [one] = found.record['sizes']
         self.assertEqual(one['size'], 60)
         self.assertEqual(list(one['tuning']), ['untuned, rate 0.01', 'untuned, rate 0.1'])
-        self.assertLen(one['techniques'], 10)
+        self.assertEqual(list(one['techniques']), [technique.label for technique in chosen])
         for label, gain in one['techniques'].items():
             with self.subTest(label):
                 errors = one['errors']
@@ -30,6 +37,18 @@ class TuningTest(absltest.TestCase):
                 )
         self.assertIn('median technique', found.told)
         self.assertStartsWith(found.picture, b'\x89PNG')
+
+    @flagsaver.flagsaver
+    def test_techniques_are_those_that_apply_and_all_standard_ones_with_full(self):
+        flags.FLAGS.mark_as_parsed()
+        baseline = baselines.baseline(baselines.mlp(10), kinds.image)
+        some = tuning.techniques_for(baseline, kinds.image)
+        flags.FLAGS.full = True
+        every = tuning.techniques_for(baseline, kinds.image)
+        self.assertLess({one.label for one in some}, {one.label for one in every})
+        self.assertNotIn(techniques.noise, some)  # of vectors
+        self.assertNotIn(techniques.weight_decay, every)  # the tuned net has it
+        self.assertNotIn(techniques.refit, every)
 
     def test_sizes_that_are_not_there(self):
         found = questions.ask('tuning', '--tuning_per_class=5000')
