@@ -41,12 +41,14 @@ class Batch(NamedTuple):
         y: `[B]` int32, class of each, in `[0, classes)`.
         weight: `[B]` float32 of 0 or 1; 0 marks padding. `None`: every example counts.
         mixed: second labels; `None`: every example has one label.
+        soft: `[B, classes]` float32, a teacher's probabilities; `None`: there is no teacher.
     """
 
     x: Array
     y: Array
     weight: Array | None = None
     mixed: Mixed | None = None
+    soft: Array | None = None
 
 
 class Outputs(NamedTuple):
@@ -354,6 +356,7 @@ class Examples(NamedTuple):
             for JSON; whoever made the kind says what is in it.
         groups: `[N]` int32, one code for the examples of the same patient, speaker or writer; `None`: every
             example is its own.
+        soft: `[N, classes]` float32, what a teacher says of each; `None`: there is none.
     """
 
     x: np.ndarray
@@ -363,3 +366,4 @@ class Examples(NamedTuple):
     label_type: str = 'str'
     reading: Mapping[str, Any] = core.FrozenDict()
     groups: np.ndarray | None = None
+    soft: np.ndarray | None = None

@@ -11,7 +11,7 @@ from absl.testing import parameterized
 from overfit import base
 from overfit.data import augment
 from overfit.nn import models
-from overfit.objectives import losses
+from overfit.objectives import distillation, losses
 from overfit.study import spaces
 from overfit.train import average, muon, optimizers, sam, schedule_free, step
 from overfit.train.engine import layout, population
@@ -25,6 +25,11 @@ def _pulled(key, state, outputs, batch, hyper, axis_name):
     if pull is not None:
         values = values + pull * jnp.sum(jnp.square(outputs.logits), axis=1)
     return values, state
+
+
+def _taught(key, batch, hyper, inputs):
+    """A teacher that takes each class for the next one."""
+    return batch._replace(soft=jax.nn.one_hot((batch.y + 1) % problems.CLASSES, problems.CLASSES))
 
 
 PLAIN = problems.recipe()
@@ -43,6 +48,7 @@ NOISY = problems.recipe(augment=(augment.noise,))
 CLIMBING = problems.recipe(gradient=sam.sam)
 AVERAGED = problems.recipe(average=average.ema)
 LATE = problems.recipe(average=average.swa)
+TAUGHT = problems.recipe(loss=distillation.distilled, augment=(_taught,))
 PULLED = problems.recipe(loss=base.Loss(lambda classes, features: (), _pulled))
 
 # For every field recipes in which it acts, the other numbers, and its own.
@@ -62,6 +68,7 @@ CONTRACT = {
     'dropout': [(PLAIN, {}, 0.5), (CNN, {}, 0.5)],
     'input_dropout': [(NORMED, {}, 0.3), (CNN, {}, 0.3)],
     'label_smoothing': [(PLAIN, {}, 0.3), (CENTER, {}, 0.3)],
+    'distillation': [(TAUGHT, {}, 0.6)],
     'center_weight': [(CENTER, {'center_rate': 0.5}, 1.0)],
     'center_rate': [(CENTER, {'center_weight': 1.0}, 0.8)],
     'init_log2_scale': [(PLAIN, {}, -2.0), (CNN, {}, -2.0)],

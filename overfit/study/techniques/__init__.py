@@ -12,6 +12,7 @@ from overfit.study.techniques.augmentation import (
     shift_rotate,
 )
 from overfit.study.techniques.labels import (
+    bags,
     ensemble,
     last_weights,
     longer,
