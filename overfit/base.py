@@ -190,11 +190,25 @@ class Activation(NamedTuple):
         name: in tables and in saved models.
         apply: `[..., pieces * width] -> [..., width]`.
         pieces: pre-activations a unit needs (1, or k for maxout).
+        monotone: whether it never falls where an input rises, so that it may be applied after max-pooling.
     """
 
     name: str
     apply: Callable[[Array], Array]
     pieces: int = 1
+    monotone: bool = True
+
+
+class First(NamedTuple):
+    """A first layer that is fixed, as a filter bank: nothing in it is trained.
+
+    Attributes:
+        name: in tables and in saved models.
+        apply: of prepared inputs, `[B, ...] -> [B, ...]`.
+    """
+
+    name: str
+    apply: Callable[[Array], Array]
 
 
 class Loss(NamedTuple):

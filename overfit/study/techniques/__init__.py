@@ -23,9 +23,14 @@ from overfit.study.techniques.nets import (
     batch_norm,
     convolution,
     deeper,
+    gelu,
+    harmonic,
+    leaky_relu,
     maxout,
+    oriented_gradients,
     sigmoid,
     tanh,
+    two_resolutions,
     wider,
 )
 from overfit.study.techniques.objectives import (
@@ -44,7 +49,10 @@ from overfit.study.techniques.starts import (
     glorot,
     he,
     init_scale,
+    lecun,
     normal,
+    orthogonal,
+    uniform,
     uniform_fan_in,
 )
 from overfit.study.techniques.steps import (
