@@ -113,7 +113,8 @@ def prepare(splits: splits_lib.Splits, request: Request) -> Study:
     together = [baselines.together(book, baseline) for book in books]
     arms += [arm for arm in together if combine.go_together(arm.techniques, baseline, pool)]
     costliest = max(
-        together or [arms[0]], key=lambda arm: arm.stretch * costs.seconds_a_step(arm.recipe, pool)
+        together or [arms[0]],
+        key=lambda arm: arm.stretch * costs.seconds_a_step(arm.recipe, pool, numbers=arm.space),
     )
     plan = plan_lib.make(
         plan_lib.Task(pool, arms, costliest, size, tests, cross_fitted, request.validation),

@@ -136,8 +136,9 @@ def check_views(views: base.Views, recipe: base.Recipe, x: jax.ShapeDtypeStruct,
     def shown():
         made = jax.eval_shape(views, x, inputs)
         if getattr(made, 'shape', (0,))[1:] != x.shape or not made.shape[0]:
-            _refuse('views', views, f'gives {_shape(made)} for {list(x.shape)}', f'[V, *{list(x.shape)}]')
-        return step.example_of(made[0], inputs, recipe)
+            wanted = f'views one after another, [V, {", ".join(map(str, x.shape))}]'
+            _refuse('views', views, f'gives {_shape(made)} for inputs {list(x.shape)}', wanted)
+        return step.example_of(jax.ShapeDtypeStruct(x.shape, made.dtype), inputs, recipe)
 
     if called('views', views, shown).dtype != step.example_of(x, inputs, recipe).dtype:
         _refuse('views', views, 'makes inputs of another type', 'what can be prepared as an input is')

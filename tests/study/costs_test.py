@@ -34,7 +34,8 @@ class CombinationTest(parameterized.TestCase):
 
     def test_running_statistics_take_time(self):
         def seconds(*chosen):
-            return costs.seconds_a_step(arm_of(chosen, tiny.BASELINE).recipe, tiny.POOL)
+            arm = arm_of(chosen, tiny.BASELINE)
+            return costs.seconds_a_step(arm.recipe, tiny.POOL, numbers=arm.space)
 
         self.assertGreater(seconds(techniques.batch_norm), seconds())
         self.assertEqual(seconds(techniques.l2), seconds())

@@ -1,11 +1,11 @@
 """Random changes of training inputs on the device: geometry, lighting, noise, holes, mixtures, one of all.
 
 Every change is there twice: as a plain function of arrays and numbers, and as a slot of a recipe, a
-`base.Augment`: `geometric`, `lighting`, `colour`, `noise`, `cutout`, `mixup`, `cutmix`, `trivial_augment`.
-Slots take their numbers from `hyper`, act on raw values, which they turn into float32 first, and leave a batch
-alone if their numbers are all absent. Every example draws its own strength; a number that is `None` is not in
-the compiled program, and 0 gives the inputs back. Each number of an example has a fixed place in the draw, so
-a net that varies one number sees the others' draws unchanged.
+`base.Augment`: `geometric`, `lighting`, `colour`, `noise`, `cutout`, `mixup`, `cutmix`,
+`trivial_augment`. Slots take their numbers from `hyper`, act on raw values, which they turn into float32
+first, and leave a batch alone if their numbers are all absent. Every example draws its own strength; a
+number that is `None` is not in the compiled program, and 0 gives the inputs back. Each number of an
+example has a fixed place in the draw, so a net that varies one number sees the others' draws unchanged.
 """
 
 from overfit.data.augment.corruption import cutout, gaussian_noise, noise, random_cutout
