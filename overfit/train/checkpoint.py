@@ -148,8 +148,8 @@ def load(
 
     Args:
         path: its folder.
-        recipe: the module of a model that is not part of this package; or, where what predicts is not
-            either, the recipe with which it was trained.
+        recipe: the module of a model that is not part of this package; or, where what predicts or its views
+            are not either, the recipe with which it was trained.
         kind: of the data, where it is not part of this package.
 
     Returns:

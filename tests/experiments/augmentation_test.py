@@ -24,7 +24,7 @@ class AugmentationTest(absltest.TestCase):
         self.assertAlmostEqual(elastic['errors'][1]['mean'], rows['elastic at 0.03']['error']['mean'], 3)
         told = {one['technique']: one for one in found.record['findings']}
         both, affine = (
-            rows[f'augmentation: shift, rotate, zoom{more}']['error']['mean'] for more in (', elastic', '')
+            rows[f'augmentation: {more}shift, rotate, zoom']['error']['mean'] for more in ('elastic, ', '')
         )
         on_top = told['elastic fields on top of affine maps']
         self.assertAlmostEqual(on_top['mean'], both - affine, 2)

@@ -68,7 +68,7 @@ elastic = Technique(
     order=71,
 )
 affine_elastic = Technique(
-    'augmentation: shift, rotate, zoom, elastic',
+    'augmentation: elastic, shift, rotate, zoom',
     'augmentation',
     'Simard 2003',
     changes.only('shift', 'rotate', 'zoom', 'elastic', 'elastic_smoothness'),

@@ -9,7 +9,7 @@ from scipy import stats
 
 from overfit import base, keys
 from overfit.data import augment, kinds
-from overfit.data.augment import boxes, mixing
+from overfit.data.augment import mixing
 from overfit.objectives import losses
 from overfit.train import step
 from tests import problems
@@ -98,15 +98,7 @@ class MixupTest(chex.TestCase):
         self.assertNotAlmostEqual(float(losses.cross_entropy(logits, out.y).mean()), float(wanted), places=3)
 
 
-class BoxTest(chex.TestCase):
-    def test_covered_by_fine_sampling(self):
-        middle, length = np.array([0.3, 2.0, 3.9, 1.7]), np.array([1.0, 1.5, 2.5, 0.2])
-        fine = (np.arange(4 * 1000) + 0.5) / 1000
-        inside = np.abs(fine[None] - middle[:, None]) < length[:, None] / 2
-        wanted = inside.reshape(4, 4, 1000).mean(2)
-        found = boxes.covered(jnp.float32(middle), jnp.float32(length), 4)
-        np.testing.assert_allclose(found, wanted, atol=2e-3)
-
+class CutmixTest(chex.TestCase):
     def test_the_share_of_the_label_is_the_share_of_the_area(self):
         value = np.arange(1, 65, dtype=np.float32)
         x = np.broadcast_to(value[:, None, None, None], (64, 7, 9, 2))
@@ -121,26 +113,3 @@ class BoxTest(chex.TestCase):
         np.testing.assert_allclose(near[..., 0], near[..., 1], atol=1e-5)
         whole = np.isclose(near, 0, atol=1e-4) | np.isclose(near, 1, atol=1e-4)
         self.assertGreater(whole.mean(), 0.6)
-
-    def test_a_box_inside_has_the_area_that_was_drawn(self):
-        key, side = keys.key(6), jnp.full(3000, 0.4)
-        area = np.asarray(boxes.random_boxes(key, 3000, 10, 20, side)).mean((1, 2))
-        self.assertAlmostEqual(area.max(), 0.16, places=5)
-        self.assertGreaterEqual(area.min(), 0.04 - 1e-6)  # its centre is inside: a quarter at least
-        # The chance that a side of length a lies inside is 1 - a, in each axis.
-        self.assertLess(abs(np.mean(area > 0.16 - 1e-6) - 0.6**2), 0.03)
-        # What is left of a side is on average a - a^2 / 4.
-        self.assertLess(abs(area.mean() - (0.4 - 0.04) ** 2), 0.003)
-
-    @parameterized.parameters(0.25, 0.5, 1.0)
-    def test_cutout_fills_its_area_with_the_mean(self, side):
-        x = np.full((400, 8, 8, 2), 200, np.uint8)
-        inputs = PLAIN._replace(mean=jnp.array([50.0, 80.0]))
-        batch = base.Batch(x, jnp.zeros(400, jnp.int32))
-        out = augment.cutout(keys.key(2), batch, base.Hyper(cutout=side), inputs).x
-        area = (200 - np.asarray(out).mean((1, 2))) / np.array([150, 120])
-        np.testing.assert_allclose(area[:, 0], area[:, 1], atol=1e-4)
-        self.assertLessEqual(area.max(), side**2 + 1e-4)
-        self.assertGreaterEqual(area.min(), side**2 / 4 - 1e-4)
-        self.assertLess(abs(area[:, 0].mean() - (side - side**2 / 4) ** 2), 0.02)
-        self.assertAlmostEqual(float(out[..., 0].min()), 50, places=2)
