@@ -63,13 +63,16 @@ def ask() -> start.Answer:
     }
 
     def draw(figure):
-        left, right = figure.subplots(1, 2, width_ratios=[3, 2])
         tuned = results._replace(arms=[row for row in results.arms if row.technique not in plain])
-        picture.differences(left, tuned)
-        places = [0.0, *strengths]
+        if not strengths:
+            picture.differences(figure.subplots(), tuned)
+            return
+        figure.set_size_inches(picture.SIZE[0], 1.6 * picture.SIZE[1])
+        above, below = figure.subplots(2, 1, height_ratios=[3, 2])
+        picture.differences(above, tuned)
         errors = [results.baseline, *(rows[PLAIN.format(strength)] for strength in strengths)]
-        series = {'elastic': (places, [row.test_error for row in errors])}
-        picture.curves(right, series, x='r.m.s. displacement (share of the side)')
+        series = {'elastic': ([0.0, *strengths], [row.test_error for row in errors])}
+        picture.curves(below, series, x='elastic fields: r.m.s. displacement as a fraction of the side')
 
     plain = {PLAIN.format(strength) for strength in strengths}
     return start.Answer(comparison.table(results), record, draw)
