@@ -49,8 +49,7 @@ def random_cutout(key: jax.Array, x: jax.Array, fill: jax.Array, *, cutout: base
     Returns:
         `[B, H, W, C]`.
 
-    Reference: DeVries, Taylor, "Improved regularization of convolutional neural networks with cutout", 2017,
-    section 3.2.
+    Reference: DeVries, Taylor, "Improved regularization of convolutional neural networks with cutout", 2017.
 
     >>> images = jnp.ones((200, 8, 8, 1))
     >>> left = random_cutout(jax.random.key(0), images, jnp.zeros(1), cutout=0.5).sum((1, 2, 3))

@@ -31,8 +31,7 @@ def larger_share(key: jax.Array, batch: int, *, alpha: base.Number) -> jax.Array
         `[batch]` float32, 0.5 to 1.
 
     Reference: Bailey, "Polar generation of random variates with the t-distribution", Mathematics of
-    Computation 62, 1994, equation 1; Devroye, "Random variate generation in one line of code", WSC 1996,
-    section 4.
+    Computation 62, 1994; Devroye, "Random variate generation in one line of code", WSC 1996.
 
     >>> larger_share(jax.random.key(0), 3, alpha=0.0).tolist()
     [1.0, 1.0, 1.0]
@@ -77,7 +76,7 @@ def random_mixup(
         `[B, ...]`, then `[B]` int32 partners, and `[B]` float32 shares of the first, 0.5 to 1.
 
     Reference: Zhang, Cisse, Dauphin, Lopez-Paz, "mixup: beyond empirical risk minimization", ICLR 2018,
-    equation 2; a share for each pair in place of one for the batch.
+    section 1; a share for each pair in place of one for the batch.
 
     >>> x, partner, share = random_mixup(jax.random.key(0), jnp.array([[0.0], [1.0]]), mixup=1.0)
     >>> bool(jnp.allclose(x[:, 0], jnp.array([1 - share[0], share[1]])))

@@ -64,7 +64,7 @@ def random_policy(
         `[B, H, W, C]`.
 
     Reference: Müller, Hutter, "TrivialAugment: tuning-free yet state-of-the-art data augmentation", ICCV
-    2021, algorithm 1; strengths of Cubuk et al., "RandAugment", 2020, appendix.
+    2021, algorithm 1; strengths of Cubuk et al., "RandAugment", 2020.
 
     >>> images, black, unit = jnp.ones((2, 8, 8, 1)), jnp.zeros(1), jnp.ones(1)
     >>> bool((random_policy(jax.random.key(0), images, black, unit, policy=0.0) == images).all())
