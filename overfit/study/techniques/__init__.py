@@ -95,6 +95,7 @@ from overfit.study.techniques.steps import (
 
 STANDARD = (
     convolution,
+    oriented_gradients,
     batch_norm,
     wider,
     deeper,
@@ -121,13 +122,11 @@ STANDARD = (
     adamw,
     warmup,
     cosine,
-    exponential,
-    inverse_time,
     step_decay,
     batch_16,
     batch_64,
-    shift,
     shift_rotate,
+    affine_elastic,
     flip,
     lighting,
     longer,
