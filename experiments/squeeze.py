@@ -46,7 +46,8 @@ TRIALS = flags.DEFINE_integer(
 TECHNIQUES = flags.DEFINE_list(
     'techniques',
     None,
-    'Techniques to compare, comma-separated; standard (where not given) and all stand for many.',
+    'Techniques to compare, comma-separated; standard and all stand for many. Where not given: standard, or '
+    'all where --budget_minutes pays for them.',
 )
 IMAGE_SIZE = flags.DEFINE_integer(
     'image_size',

@@ -126,8 +126,8 @@ def squeeze(
         groups_test: the groups of `x_test`.
         test: how examples without a test set are tested: `'cross-fitted'` (`None`: likewise), every one by
             nets that have not seen it, and the model is trained on all; `'holdout'`: 30 % are held out.
-        techniques: what to compare, for instance `[overfit.techniques.dropout, Technique(...)]`; `None`: all
-            of the standard ones that apply.
+        techniques: what to compare, for instance `[overfit.techniques.dropout, Technique(...)]`; `None`: the
+            standard ones that apply, or all there are where `minutes` pay for them.
         baseline: what they are added to: a linen module that returns `base.Outputs`, a `Recipe`, or a
             `Baseline` with its own search space; `None`: a net of two hidden layers of 128 ReLUs.
         minutes: what it may take on 2 cores; `None`: the standard effort.

@@ -23,7 +23,8 @@ class Request(NamedTuple):
     Attributes:
         train_size: labelled examples to pretend; `None`: all of the pool, or of what an outer fold leaves.
         validation: fraction of them held out, 0.1 to 0.3.
-        techniques: to compare; `None`: all of `techniques.STANDARD` that apply.
+        techniques: to compare; `None`: all of `techniques.STANDARD` that apply, or of `techniques.ALL` where
+            `minutes` are given and pay for the standard effort with all of them.
         baseline: what they are added to; `None`: a plain net of two hidden layers.
         textbook: techniques from whose combination the search may start; `None`: by the kind of the data.
         minutes: for everything; `None`: the standard effort, or less where that takes long.
@@ -107,20 +108,29 @@ def prepare(splits: splits_lib.Splits, request: Request) -> Study:
     spaces.check(baseline.space, baseline.label)
     known = {}  # what was checked before is not checked again
     check.recipes([(baseline.recipe, baseline.space)], pool, known=known)
-    chosen = _techniques(request.techniques, baseline, pool, known)
-    arms = [arm_of(one, baseline) for one in [(), *[(technique,) for technique in chosen]]]
-    books = _textbooks(request.textbook, chosen, pool.kind)
-    together = [baselines.together(book, baseline) for book in books]
-    arms += [arm for arm in together if combine.go_together(arm.techniques, baseline, pool)]
-    costliest = max(
-        together or [arms[0]], key=lambda arm: arm.stretch * costs.seconds_a_step(arm.recipe, pool)
-    )
-    plan = plan_lib.make(
-        plan_lib.Task(pool, arms, costliest, size, tests, cross_fitted, request.validation),
-        minutes=request.minutes,
-        trials=request.trials,
-        labelled_sets=request.labelled_sets,
-    )
+
+    def planned(wanted):
+        """Arms of the techniques wanted, and their plan."""
+        chosen = _techniques(wanted, baseline, pool, known)
+        arms = [arm_of(one, baseline) for one in [(), *[(technique,) for technique in chosen]]]
+        books = _textbooks(request.textbook, chosen, pool.kind)
+        together = [baselines.together(book, baseline) for book in books]
+        arms += [arm for arm in together if combine.go_together(arm.techniques, baseline, pool)]
+        costliest = max(
+            together or [arms[0]], key=lambda arm: arm.stretch * costs.seconds_a_step(arm.recipe, pool)
+        )
+        task = plan_lib.Task(pool, arms, costliest, size, tests, cross_fitted, request.validation)
+        asked = {name: getattr(request, name) for name in ('minutes', 'trials', 'labelled_sets')}
+        return tuple(arms), plan_lib.make(task, **asked)
+
+    if request.techniques is not None:
+        arms, plan = planned(request.techniques)
+    else:
+        arms, plan = planned(_applying(standard.STANDARD, baseline, pool, known))
+        if request.minutes is not None:
+            more, plan_of_more = planned(_applying(standard.ALL, baseline, pool, known))
+            if not plan_of_more.cut:  # no less than the standard effort for each
+                arms, plan = more, plan_of_more
     sets, places = labelled_sets.lay_out(
         splits,
         request.train_size,
@@ -130,7 +140,7 @@ def prepare(splits: splits_lib.Splits, request: Request) -> Study:
         folds=plan.protocol.folds,
         seed=request.seed,
     )
-    return Study(splits, Design(baseline, tuple(arms), sets, places, plan), request.seed)
+    return Study(splits, Design(baseline, arms, sets, places, plan), request.seed)
 
 
 def _textbooks(wanted, chosen, kind):
@@ -190,9 +200,6 @@ def check_numbers(request: Request) -> None:
 
 def _techniques(wanted, baseline, pool, known):
     """The techniques to compare, each once."""
-    if wanted is None:
-        applying = [t for t in standard.STANDARD if t.applies(baseline.recipe, pool.kind)]
-        return [t for t in applying if _trains(t, baseline, pool, known)]
     if isinstance(wanted, Technique):
         raise ValueError(f'techniques is the technique "{wanted.label}" alone: give a list of them')
     chosen = []
@@ -221,6 +228,12 @@ def _techniques(wanted, baseline, pool, known):
     arms = [arm_of([technique], baseline) for technique in chosen]
     check.recipes([(arm.recipe, arm.space) for arm in arms], pool, known=known)
     return chosen
+
+
+def _applying(techniques, baseline, pool, known):
+    """Those that apply to the baseline, and train with it."""
+    applying = [t for t in techniques if t.applies(baseline.recipe, pool.kind)]
+    return [t for t in applying if _trains(t, baseline, pool, known)]
 
 
 def _trains(technique, baseline, pool, known):

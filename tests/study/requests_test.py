@@ -156,6 +156,15 @@ class PreparedTest(chex.TestCase):
             self.assertEqual(sorted(design.sets[place].labelled), list(range(72)))
         self.assertIs(made.splits, SPLITS)
 
+    def test_many_minutes_pay_for_all_techniques(self):
+        def count(minutes):
+            return len(requests.prepare(SPLITS, requests.Request(minutes=minutes)).design.arms)
+
+        little, much = count(0.5), count(500.0)
+        applicable = [t for t in techniques.ALL if t.applies(design_recipe(SPLITS), kinds.vector)]
+        self.assertGreater(much, little)
+        self.assertEqual(much, 2 + len(applicable))  # the baseline, and the textbook
+
     def test_images_get_what_images_can_have(self):
         design = requests.prepare(IMAGES, requests.Request(minutes=0.1)).design
         labels = {arm.label for arm in design.arms}
