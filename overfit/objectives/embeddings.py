@@ -57,19 +57,19 @@ def _loss(term, name, *, alone=False):
 # Cross-entropy, smoothed by `hyper.label_smoothing`, plus `hyper.pair_weight` times the term.
 contrastive = _loss(_contrastive, 'contrastive')
 supervised_contrastive = _loss(_supervised_contrastive, 'supervised contrastive')
-triplet_all = _loss(_all, 'triplets, all')
-triplet_hard = _loss(_hard, 'triplets, hard')
-triplet_soft = _loss(_soft, 'triplets, soft margin')
-triplet_semi_hard = _loss(_semi_hard, 'triplets, semi-hard')
+triplet_all = _loss(_all, 'triplets (all)')
+triplet_hard = _loss(_hard, 'triplets (hard)')
+triplet_soft = _loss(_soft, 'triplets (soft margin)')
+triplet_semi_hard = _loss(_semi_hard, 'triplets (semi-hard)')
 BESIDE = (contrastive, supervised_contrastive, triplet_all, triplet_hard, triplet_soft, triplet_semi_hard)
 
 # `hyper.pair_weight` times the term, and nothing else.
 contrastive_alone = _loss(_contrastive, 'contrastive', alone=True)
 supervised_contrastive_alone = _loss(_supervised_contrastive, 'supervised contrastive', alone=True)
-triplet_all_alone = _loss(_all, 'triplets, all', alone=True)
-triplet_hard_alone = _loss(_hard, 'triplets, hard', alone=True)
-triplet_soft_alone = _loss(_soft, 'triplets, soft margin', alone=True)
-triplet_semi_hard_alone = _loss(_semi_hard, 'triplets, semi-hard', alone=True)
+triplet_all_alone = _loss(_all, 'triplets (all)', alone=True)
+triplet_hard_alone = _loss(_hard, 'triplets (hard)', alone=True)
+triplet_soft_alone = _loss(_soft, 'triplets (soft margin)', alone=True)
+triplet_semi_hard_alone = _loss(_semi_hard, 'triplets (semi-hard)', alone=True)
 ALONE = (
     contrastive_alone,
     supervised_contrastive_alone,

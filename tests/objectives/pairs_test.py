@@ -170,10 +170,10 @@ class EmbeddingsTest(chex.TestCase):
         loop = {
             'contrastive': triangles.contrastive,
             'supervised contrastive': triangles.supervised_contrastive,
-            'triplets, all': triangles.batch_all,
-            'triplets, hard': triangles.batch_hard,
-            'triplets, soft margin': functools.partial(triangles.batch_hard, soft=True),
-            'triplets, semi-hard': triangles.semi_hard,
+            'triplets (all)': triangles.batch_all,
+            'triplets (hard)': triangles.batch_hard,
+            'triplets (soft margin)': functools.partial(triangles.batch_hard, soft=True),
+            'triplets (semi-hard)': triangles.semi_hard,
         }[beside.name]
         wanted = loop(triangles.unit(triangles.features()), triangles.LABELS, triangles.WEIGHT, 0.4)
         self.assertGreater(wanted, 0.01)

@@ -35,10 +35,10 @@ def _pairs(label: str, source: str, value: base.Loss, number: str) -> Technique:
 
 
 contrastive = _pairs('contrastive loss', 'Hadsell 2006', embeddings.contrastive, 'margin')
-triplet_all = _pairs('triplet loss, all', 'Hermans 2017', embeddings.triplet_all, 'margin')
-triplet_hard = _pairs('triplet loss, hard', 'Hermans 2017', embeddings.triplet_hard, 'margin')
-triplet_soft = _pairs('triplet loss, soft margin', 'Hermans 2017', embeddings.triplet_soft, 'margin')
-triplet_semi_hard = _pairs('triplet loss, semi-hard', 'Schroff 2015', embeddings.triplet_semi_hard, 'margin')
+triplet_all = _pairs('triplet loss (all)', 'Hermans 2017', embeddings.triplet_all, 'margin')
+triplet_hard = _pairs('triplet loss (hard)', 'Hermans 2017', embeddings.triplet_hard, 'margin')
+triplet_soft = _pairs('triplet loss (soft margin)', 'Hermans 2017', embeddings.triplet_soft, 'margin')
+triplet_semi_hard = _pairs('triplet loss (semi-hard)', 'Schroff 2015', embeddings.triplet_semi_hard, 'margin')
 supervised_contrastive = _pairs(
     'supervised contrastive loss', 'Khosla 2020', embeddings.supervised_contrastive, 'temperature'
 )
