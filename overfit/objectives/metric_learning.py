@@ -97,7 +97,7 @@ class Pairs(NamedTuple):
 
 
 def all_pairs(features: jax.Array, labels: jax.Array, *, weight: jax.Array | None = None) -> Pairs:
-    """Makes the pairs that verification is asked about: are both of one class?
+    """Makes the pairs of which verification says whether both are of one class.
 
     Args:
         features: `[N, F]`, of any length.
