@@ -17,10 +17,10 @@ from absl import app, flags
 from experiments.question import comparison, intervals, picture, start
 from experiments.shared_flags import LABELLED_SETS, SEED, TRAIN_SIZE
 
-STEPS = flags.DEFINE_integer('center_steps', 1000, 'Training steps of a net.', lower_bound=1)
+STEPS = flags.DEFINE_integer('center_steps', 1500, 'Training steps of a net.', lower_bound=1)
 WEIGHTS = (0.0, 0.001, 0.01, 0.1, 1.0)
 NAMED = 0.1  # of the findings, named before anything was measured
-SETS_HERE, SETS_FULL = 10, 5
+SETS_HERE = 5
 
 
 def falling(hyper, learning_rate):
@@ -56,7 +56,7 @@ def ask() -> start.Answer:
     pool, full = splits.train, start.FULL.value
     if pool.kind != kinds.image:
         raise ValueError(f'data of the kind {pool.kind.name}: LeNet++ needs images')
-    count = LABELLED_SETS.value or (SETS_FULL if full else SETS_HERE)
+    count = LABELLED_SETS.value or SETS_HERE
     if splits.cross_fitted and count % labelled_sets.OUTER_FOLDS:
         raise ValueError(
             f'labelled_sets={count} is no multiple of {labelled_sets.OUTER_FOLDS}, as many as a round of '
@@ -191,24 +191,26 @@ def _table(rows, name, labels, sets):
 
 def _draw(figure, shown):
     """Features of the test examples, a panel a weight; a class has a colour and a marker of its own."""
-    panels = figure.subplots(1, len(shown))
-    for axes, (weight, (features, labels)) in zip(panels, shown.items(), strict=True):
+    panels = figure.subplots(2, 3).ravel()
+    for axes, (weight, (features, labels)) in zip(panels, shown.items(), strict=False):
         for one in range(labels.max() + 1):
             of_class = features[labels == one]
-            style = {'color': picture.COLOURS[one % len(picture.COLOURS)], 'linestyle': ''}
-            again = one // len(picture.COLOURS)
+            again = one // len(picture.COLOURS)  # the colours come round with other markers
             axes.plot(
                 of_class[:, 0],
                 of_class[:, 1],
+                color=picture.COLOURS[one % len(picture.COLOURS)],
                 marker=picture.MARKERS[(one + again) % len(picture.MARKERS)],
+                linestyle='',
                 markersize=2,
                 label=str(one),
-                **style,
             )
-        axes.set_title(f'weight {weight:g}')
+        axes.set_title(f'center weight {weight:g}')
         axes.set_xticks([])
         axes.set_yticks([])
-    panels[0].legend(loc='lower left', fontsize=6, markerscale=2, handletextpad=0)
+    panels[-1].axis('off')
+    handles, labels = panels[0].get_legend_handles_labels()
+    panels[-1].legend(handles, labels, loc='center', ncols=2, markerscale=2, title='class')
 
 
 if __name__ == '__main__':
