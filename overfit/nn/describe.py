@@ -7,10 +7,21 @@ from typing import Any
 import flax.linen as nn
 
 from overfit import base
-from overfit.nn import activations, models
+from overfit.nn import activations, concat, first, models
 
-MODELS = {module.__name__: module for module in (models.MLP, models.CNN)}  # those that can be made again
-ACTIVATIONS = {'relu': activations.relu, 'tanh': activations.tanh, 'sigmoid': activations.sigmoid}
+MODELS = {
+    module.__name__: module for module in (models.MLP, models.CNN, concat.Concat)
+}  # those that can be made again
+ACTIVATIONS = {
+    one.name: one
+    for one in (
+        activations.relu,
+        activations.tanh,
+        activations.sigmoid,
+        activations.leaky_relu,
+        activations.gelu,
+    )
+}
 NOT_SAVED = ('parent', 'name', 'axis_name')  # of a module's fields: where it stands, not what it is
 
 
@@ -30,12 +41,15 @@ def describe(model: Any, shape: tuple[int, ...]) -> str:
     if type(model) not in MODELS.values():
         fields = [f'{name} {_spelled(value)}' for name, value in _fields(model).items() if _is_plain(value)]
         return ' '.join([type(model).__name__, ', '.join(fields)]).strip()
+    if type(model) is concat.Concat:
+        return ' | '.join(describe(tower, shape) for tower in model.towers)
     channels = ()
     if type(model) is models.CNN:
         channels = model.channels or models.channels_for(*shape[:2])
     layers = '-'.join([*(f'conv {c}' for c in channels), *map(str, model.widths)])
     words = [type(model).__name__, layers, model.activation.name]
-    return ' '.join(word for word in words if word) + ', batch norm' * model.batch_norm
+    more = ', batch norm' * model.batch_norm + ('' if model.first is None else f', on {model.first.name}')
+    return ' '.join(word for word in words if word) + more
 
 
 def to_config(model: Any) -> dict[str, Any]:
@@ -50,11 +64,7 @@ def to_config(model: Any) -> dict[str, Any]:
     """
     if type(model) not in MODELS.values():
         return {'model': type(model).__name__, 'fields': None}
-    fields = _fields(model)
-    return {
-        'model': type(model).__name__,
-        'fields': fields | {'activation': _activation_name(fields['activation'])},
-    }
+    return {'model': type(model).__name__, 'fields': {n: _plain(v) for n, v in _fields(model).items()}}
 
 
 def from_config(config: Mapping[str, Any]) -> nn.Module:
@@ -75,14 +85,34 @@ def from_config(config: Mapping[str, Any]) -> nn.Module:
             f'the saved model is a {name}, which is not part of overfit: '
             'give the module, or the recipe it was trained with, as load(path, recipe=...)'
         )
-    activation = _activation(fields['activation'])
-    if activation is None:
-        raise ValueError(
-            f'the saved {name} has the activation {fields["activation"]!r}, which is not part of overfit: '
-            'give the module, or the recipe it was trained with, as load(path, recipe=...)'
-        )
-    plain = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
-    return MODELS[name](**plain | {'activation': activation})
+    return MODELS[name](**{field: _value(field, value, name) for field, value in fields.items()})
+
+
+def _plain(value):
+    """A field's value as JSON can hold it."""
+    if isinstance(value, base.Activation):
+        return _activation_name(value)
+    if isinstance(value, base.First):
+        return value.name if first.FIRSTS.get(value.name) == value else f'own {value.name}'
+    if isinstance(value, nn.Module):
+        return to_config(value)
+    return [_plain(one) for one in value] if isinstance(value, tuple) else value
+
+
+def _value(field, plain, model):
+    """The value of a field of which `_plain` made this."""
+    if field == 'towers':
+        return tuple(from_config(one) for one in plain)
+    kinds = {'activation': ('has the activation', _activation), 'first': ('stands on', first.FIRSTS.get)}
+    if field in kinds and plain is not None:
+        has, known = kinds[field]
+        if known(plain) is None:
+            raise ValueError(
+                f'the saved {model} {has} {plain!r}, which is not part of overfit: '
+                'give the module, or the recipe it was trained with, as load(path, recipe=...)'
+            )
+        return known(plain)
+    return tuple(plain) if isinstance(plain, list) else plain
 
 
 def _fields(model):
@@ -93,7 +123,7 @@ def _fields(model):
 
 
 def _is_plain(value):
-    if isinstance(value, base.Activation):
+    if isinstance(value, base.Activation | base.First):
         return True
     if isinstance(value, tuple | list):
         return all(map(_is_plain, value))
@@ -101,7 +131,7 @@ def _is_plain(value):
 
 
 def _spelled(value):
-    if isinstance(value, base.Activation):
+    if isinstance(value, base.Activation | base.First):
         return value.name
     if isinstance(value, tuple | list):
         return '-'.join(map(_spelled, value)) or '()'
