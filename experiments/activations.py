@@ -24,9 +24,8 @@ def ask() -> start.Answer:
 
     splits, size = comparison.data()
     sets = comparison.alone(LABELLED_SETS, 40 if start.FULL.value else None)
-    compared = [t.sigmoid, t.tanh, t.leaky_relu, t.gelu, t.maxout]
     found = depth.measure(
-        splits, size, compared, DEPTHS, label='ReLU', change=t.glorot.change, labelled_sets=sets
+        splits, size, compared(), DEPTHS, label='ReLU', change=t.glorot.change, labelled_sets=sets
     )
     data = found[0].found.results.data
     where = f'{data.name}, {data.train:,} labels'
@@ -53,6 +52,13 @@ def ask() -> start.Answer:
             figure, found, 'slope', "root mean square of the loss's slope", after=False
         ),
     )
+
+
+def compared():
+    """What is compared with ReLU."""
+    from overfit.study import techniques as t
+
+    return [t.sigmoid, t.tanh, t.leaky_relu, t.gelu, t.maxout]
 
 
 def _inside(deepest):

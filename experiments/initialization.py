@@ -24,10 +24,9 @@ def ask() -> start.Answer:
 
     splits, size = comparison.data()
     sets = comparison.alone(LABELLED_SETS, 40 if start.FULL.value else None)
-    compared = [t.uniform_fan_in, t.glorot, t.lecun, t.orthogonal, t.normal, t.uniform]
     depths = (*DEPTHS, 16) if start.FULL.value else DEPTHS
     found = depth.measure(
-        splits, size, compared, depths, label=t.he.label, change=t.he.change, labelled_sets=sets
+        splits, size, compared(), depths, label=t.he.label, change=t.he.change, labelled_sets=sets
     )
     results = found[0].found.results
     where = f'{results.data.name}, {results.data.train:,} labels'
@@ -62,6 +61,13 @@ def ask() -> start.Answer:
         {'depths': depth.record(found, FIELDS), 'trainable': trainable, 'findings': findings},
         lambda figure: depth.draw(figure, found, 'variance', 'variance of the activations', after=False),
     )
+
+
+def compared():
+    """What is compared with He's initialisation."""
+    from overfit.study import techniques as t
+
+    return [t.uniform_fan_in, t.glorot, t.lecun, t.orthogonal, t.normal, t.uniform]
 
 
 def _trainable(found):

@@ -57,7 +57,7 @@ def neighbours(
     >>> float(found.map_at_r), float(found.precision_at_1)
     (0.5, 0.5)
     """
-    found = pairs.partners(features, labels, weight=weight)
+    found = pairs.partners_of(features, labels, weight=weight)
     apart = _apart(features)
     nearness = jnp.where(found.alike | found.unlike, -apart, -jnp.inf)
     most = len(labels) - 1 if most is None else min(most, len(labels) - 1)

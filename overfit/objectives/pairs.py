@@ -32,7 +32,7 @@ class Partners(NamedTuple):
     examples: jax.Array
 
 
-def partners(
+def partners_of(
     features: jax.Array,
     labels: jax.Array,
     *,
@@ -50,7 +50,7 @@ def partners(
     Returns:
         `Partners`, N being B times the number of shards. Gradients flow back to the features of all shards.
 
-    >>> found = partners(jnp.zeros((3, 1)), jnp.array([0, 0, 1]))
+    >>> found = partners_of(jnp.zeros((3, 1)), jnp.array([0, 0, 1]))
     >>> found.alike.tolist()
     [[False, True, False], [True, False, False], [False, False, False]]
     """
@@ -163,7 +163,7 @@ def contrastive(
     >>> contrastive(jnp.array([[0.0], [2.0]]), jnp.array([1, 1]), 1.0).tolist()
     [2.0, 2.0]
     """
-    found = partners(features, labels, weight=weight, axis_name=axis_name)
+    found = partners_of(features, labels, weight=weight, axis_name=axis_name)
     pull = distances(features, found.features, squared=True) / 2
     values = _mean(pull, found.alike, found.examples, axis_name)
     if margin is None:
@@ -208,7 +208,7 @@ def supervised_contrastive(
     0.313
     """
     z = normalised(features)
-    found = partners(z, labels, weight=weight, axis_name=axis_name)
+    found = partners_of(z, labels, weight=weight, axis_name=axis_name)
     if temperature is None:
         return jnp.zeros(labels.shape, features.dtype)
     present = temperature > 0

@@ -43,7 +43,7 @@ def batch_all(
     >>> batch_all(jnp.array([[0.0], [1.0], [2.0]]), jnp.array([0, 0, 1]), 0.5).tolist()
     [0.0, 1.5, 0.0]
     """
-    found = pairs.partners(features, labels, weight=weight, axis_name=axis_name)
+    found = pairs.partners_of(features, labels, weight=weight, axis_name=axis_name)
     apart = pairs.distances(features, found.features)
     taken = found.alike[:, :, None] & found.unlike[:, None, :]
     gap = _gap(margin, apart[:, :, None], apart[:, None, :])
@@ -83,7 +83,7 @@ def batch_hard(
     >>> batch_hard(jnp.array([[0.0], [1.0], [2.0]]), jnp.array([0, 0, 1]), 0.5).tolist()
     [0.0, 0.75, 0.0]
     """
-    found = pairs.partners(features, labels, weight=weight, axis_name=axis_name)
+    found = pairs.partners_of(features, labels, weight=weight, axis_name=axis_name)
     apart = pairs.distances(features, found.features)
     farthest = jnp.max(jnp.where(found.alike, apart, -pairs.FAR), axis=1)
     nearest = jnp.min(jnp.where(found.unlike, apart, pairs.FAR), axis=1)
@@ -126,7 +126,7 @@ def semi_hard(
     [0.3, 0.0, 0.0]
     """
     z = pairs.normalised(features)
-    found = pairs.partners(z, labels, weight=weight, axis_name=axis_name)
+    found = pairs.partners_of(z, labels, weight=weight, axis_name=axis_name)
     apart = pairs.distances(z, found.features, squared=True)
     farther = found.unlike[:, None, :] & (apart[:, None, :] > apart[:, :, None])
     nearest = jnp.min(jnp.where(farther, apart[:, None, :], pairs.FAR), axis=2)

@@ -5,6 +5,7 @@ from unittest import mock
 from absl.testing import absltest
 
 from experiments import activations, initialization
+from overfit.study import techniques
 from tests.experiments import questions
 
 SETTINGS = (*questions.TINY, '--labelled_sets=3')
@@ -12,12 +13,17 @@ SETTINGS = (*questions.TINY, '--labelled_sets=3')
 
 class DepthTest(absltest.TestCase):
     def test_initialisations(self):
-        with mock.patch.object(initialization, 'DEPTHS', (1, 3)):
+        self.assertLen(initialization.compared(), 6)
+        some = [techniques.uniform_fan_in, techniques.normal]
+        with (
+            mock.patch.object(initialization, 'DEPTHS', (1, 3)),
+            mock.patch.object(initialization, 'compared', return_value=some),
+        ):
             found = questions.ask('initialization', *SETTINGS)
         self.assertEqual(found.code, 0, found.complained)
         one, three = found.record['depths']
         self.assertEqual((one['depth'], three['depth']), (1, 3))
-        self.assertLen(three['rows'], 6)
+        self.assertLen(three['rows'], 2)
         before = three['layers']['normal initialisation, s.d. 0.01']['before']['variance']
         self.assertLen(before, 4)
         # Too small to begin with: the signal fades.
@@ -27,11 +33,17 @@ class DepthTest(absltest.TestCase):
         self.assertStartsWith(found.picture, b'\x89PNG')
 
     def test_activations(self):
-        with mock.patch.object(activations, 'DEPTHS', (1, 2)):
+        self.assertLen(activations.compared(), 5)
+        some = [techniques.sigmoid, techniques.leaky_relu]
+        with (
+            mock.patch.object(activations, 'DEPTHS', (2,)),
+            mock.patch.object(activations, 'compared', return_value=some),
+        ):
             found = questions.ask('activations', *SETTINGS)
         self.assertEqual(found.code, 0, found.complained)
-        layers = found.record['depths'][1]['layers']
-        self.assertCountEqual(layers, ['ReLU', *(row['label'] for row in found.record['depths'][1]['rows'])])
+        [two] = found.record['depths']
+        layers = two['layers']
+        self.assertCountEqual(layers, ['ReLU', *(row['label'] for row in two['rows'])])
         relu = layers['ReLU']['before']['flat'][:2]
         for share in relu:  # about half of the ReLUs are off
             self.assertBetween(share, 0.3, 0.7)
