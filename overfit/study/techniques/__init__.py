@@ -45,7 +45,13 @@ from overfit.study.techniques.nets import (
 )
 from overfit.study.techniques.objectives import (
     center,
+    contrastive,
     label_smoothing,
+    supervised_contrastive,
+    triplet_all,
+    triplet_hard,
+    triplet_semi_hard,
+    triplet_soft,
 )
 from overfit.study.techniques.regularisers import (
     dropout,
