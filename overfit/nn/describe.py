@@ -7,10 +7,12 @@ from typing import Any
 import flax.linen as nn
 
 from overfit import base
-from overfit.nn import activations, models
+from overfit.nn import activations, dropout, models
 
 MODELS = {module.__name__: module for module in (models.MLP, models.CNN)}  # those that can be made again
 ACTIVATIONS = {'relu': activations.relu, 'tanh': activations.tanh, 'sigmoid': activations.sigmoid}
+DROPPING_FIELDS = ('dropping', 'block_dropping')
+DROPPINGS = {kind.name: kind for kind in dropout.DROPPINGS}
 NOT_SAVED = ('parent', 'name', 'axis_name')  # of a module's fields: where it stands, not what it is
 
 
@@ -35,7 +37,8 @@ def describe(model: Any, shape: tuple[int, ...]) -> str:
         channels = model.channels or models.channels_for(*shape[:2])
     layers = '-'.join([*(f'conv {c}' for c in channels), *map(str, model.widths)])
     words = [type(model).__name__, layers, model.activation.name]
-    return ' '.join(word for word in words if word) + ', batch norm' * model.batch_norm
+    kinds = [kind.name for kind in _droppings(model).values() if kind not in (None, dropout.units)]
+    return ', '.join([' '.join(filter(None, words)), *['batch norm'] * model.batch_norm, *kinds])
 
 
 def to_config(model: Any) -> dict[str, Any]:
@@ -50,11 +53,9 @@ def to_config(model: Any) -> dict[str, Any]:
     """
     if type(model) not in MODELS.values():
         return {'model': type(model).__name__, 'fields': None}
-    fields = _fields(model)
-    return {
-        'model': type(model).__name__,
-        'fields': fields | {'activation': _activation_name(fields['activation'])},
-    }
+    named = {'activation': _activation_name(model.activation)}
+    named |= {field: kind and _dropping_name(kind) for field, kind in _droppings(model).items()}
+    return {'model': type(model).__name__, 'fields': _fields(model) | named}
 
 
 def from_config(config: Mapping[str, Any]) -> nn.Module:
@@ -67,7 +68,7 @@ def from_config(config: Mapping[str, Any]) -> nn.Module:
         A linen module.
 
     Raises:
-        ValueError: the class or its activation is not part of this package.
+        ValueError: the class, its activation or its kind of dropout is not part of this package.
     """
     name, fields = config['model'], config['fields']
     if fields is None or name not in MODELS:
@@ -75,14 +76,18 @@ def from_config(config: Mapping[str, Any]) -> nn.Module:
             f'the saved model is a {name}, which is not part of overfit: '
             'give the module, or the recipe it was trained with, as load(path, recipe=...)'
         )
-    activation = _activation(fields['activation'])
-    if activation is None:
-        raise ValueError(
-            f'the saved {name} has the activation {fields["activation"]!r}, which is not part of overfit: '
-            'give the module, or the recipe it was trained with, as load(path, recipe=...)'
-        )
     plain = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
-    return MODELS[name](**plain | {'activation': activation})
+    named = {'activation': ('activation', _activation(fields['activation']))}
+    saved = {field: fields[field] for field in DROPPING_FIELDS if fields.get(field) is not None}
+    named |= {field: ('kind of dropout', DROPPINGS.get(kind)) for field, kind in saved.items()}
+    for field, (noun, value) in named.items():
+        if value is None:
+            raise ValueError(
+                f'the saved {name} has the {noun} {fields[field]!r}, which is not part of overfit: '
+                'give the module, or the recipe it was trained with, as load(path, recipe=...)'
+            )
+        plain[field] = value
+    return MODELS[name](**plain)
 
 
 def _fields(model):
@@ -111,6 +116,14 @@ def _spelled(value):
 def _activation_name(activation):
     """The name under which an activation is saved; one that is not ours never gets the name of ours."""
     return activation.name if _activation(activation.name) == activation else f'own {activation.name}'
+
+
+def _droppings(model):
+    return {field: kind for field, kind in _fields(model).items() if field in DROPPING_FIELDS}
+
+
+def _dropping_name(kind):
+    return kind.name if DROPPINGS.get(kind.name) == kind else f'own {kind.name}'
 
 
 def _activation(name):

@@ -10,7 +10,7 @@ from absl.testing import parameterized
 
 from overfit import base
 from overfit.data import augment
-from overfit.nn import models
+from overfit.nn import dropout, models
 from overfit.objectives import losses
 from overfit.study import spaces
 from overfit.train import optimizers
@@ -33,6 +33,8 @@ CENTER = problems.recipe(loss=losses.center)
 ADAM = problems.recipe(optimizer=optimizers.by_hyper(optimizers.adamw))
 NESTEROV = problems.recipe(optimizer=optimizers.by_hyper(optimizers.nesterov))
 CNN = problems.recipe(model=models.CNN(3, channels=(4,), widths=(8,), batch_norm=True))
+DROPPING = [PLAIN._replace(model=PLAIN.model.clone(dropping=kind)) for kind in dropout.DROPPINGS[1:]]
+DROPPING += [CNN._replace(model=CNN.model.clone(block_dropping=dropout.channels))]
 SHIFTED = problems.recipe(augment=(augment.geometric,))
 LIT = problems.recipe(augment=(augment.lighting,))
 NOISY = problems.recipe(augment=(augment.noise,))
@@ -50,9 +52,10 @@ CONTRACT = {
     'step_decay': [(PLAIN, {'steps': 8.0}, 0.8)],
     'weight_decay': [(PLAIN, {}, 0.3), (ADAM, {}, 0.3)],
     'l1': [(PLAIN, {}, 0.05)],
+    'l1_proximal': [(PLAIN, {}, 0.1), (ADAM, {'l1': 0.01}, 0.1), (CNN, {}, 0.1)],
     'l2': [(PLAIN, {}, 0.1), (CNN, {}, 0.1)],
     'max_norm': [(PLAIN, {}, 0.5), (CNN, {}, 0.5)],
-    'dropout': [(PLAIN, {}, 0.5), (CNN, {}, 0.5)],
+    'dropout': [(recipe, {}, 0.5) for recipe in (PLAIN, CNN, *DROPPING)],
     'input_dropout': [(NORMED, {}, 0.3), (CNN, {}, 0.3)],
     'label_smoothing': [(PLAIN, {}, 0.3), (CENTER, {}, 0.3)],
     'center_weight': [(CENTER, {'center_rate': 0.5}, 1.0)],
