@@ -41,12 +41,14 @@ class Batch(NamedTuple):
         y: `[B]` int32, class of each, in `[0, classes)`.
         weight: `[B]` float32 of 0 or 1; 0 marks padding. `None`: every example counts.
         mixed: second labels; `None`: every example has one label.
+        soft: `[B, classes]` float32, a teacher's probabilities; `None`: there is no teacher.
     """
 
     x: Array
     y: Array
     weight: Array | None = None
     mixed: Mixed | None = None
+    soft: Array | None = None
 
 
 class Outputs(NamedTuple):
@@ -188,11 +190,25 @@ class Activation(NamedTuple):
         name: in tables and in saved models.
         apply: `[..., pieces * width] -> [..., width]`.
         pieces: pre-activations a unit needs (1, or k for maxout).
+        monotone: whether it never falls where an input rises, so that it may be applied after max-pooling.
     """
 
     name: str
     apply: Callable[[Array], Array]
     pieces: int = 1
+    monotone: bool = True
+
+
+class First(NamedTuple):
+    """A first layer that is fixed, as a filter bank: nothing in it is trained.
+
+    Attributes:
+        name: in tables and in saved models.
+        apply: of prepared inputs, `[B, ...] -> [B, ...]`.
+    """
+
+    name: str
+    apply: Callable[[Array], Array]
 
 
 class Loss(NamedTuple):
@@ -354,6 +370,7 @@ class Examples(NamedTuple):
             for JSON; whoever made the kind says what is in it.
         groups: `[N]` int32, one code for the examples of the same patient, speaker or writer; `None`: every
             example is its own.
+        soft: `[N, classes]` float32, what a teacher says of each; `None`: there is none.
     """
 
     x: np.ndarray
@@ -363,3 +380,4 @@ class Examples(NamedTuple):
     label_type: str = 'str'
     reading: Mapping[str, Any] = core.FrozenDict()
     groups: np.ndarray | None = None
+    soft: np.ndarray | None = None

@@ -58,6 +58,7 @@ def compare(
     trials: int | None = None,
     validation: float | None = None,
     stretch: float = 1.0,
+    repeats: int = 1,
     quiet: bool = False,
 ) -> Comparison:
     """Tunes a baseline and each technique on every labelled set, and measures them.
@@ -72,6 +73,8 @@ def compare(
         trials: settings tried of each; `None`: `--trials`, else the standard number.
         validation: fraction held out; `None`: `--validation`.
         stretch: training steps, as a multiple of the standard number, for all.
+        repeats: so many labelled sets in succession hold the same examples, and draw all else anew; the
+            test set must stand apart.
         quiet: show no progress.
     """
     from overfit.study import decide, requests
@@ -96,6 +99,11 @@ def compare(
     protocol = protocol._replace(steps=max(1, round(stretch * protocol.steps)))
     plan = design.plan._replace(fewer=(), protocol=protocol)
     design = design._replace(plan=plan, places=design.places._replace(sizes={}, controls=()))
+    if repeats > 1 and splits.cross_fitted:
+        raise ValueError('cross-fitted data have no labelled set twice: test them apart, with test=holdout')
+    if repeats > 1:
+        again = [design.sets[n // repeats].again(n % repeats) for n in range(len(design.sets))]
+        design = design._replace(sets=tuple(again))
     study = study._replace(design=design)
     seconds = {'tuning': plan.seconds['tuning']}
     with contextlib.closing(Progress(seconds, compiling=plan.compiling, quiet=quiet)) as progress:
@@ -145,11 +153,11 @@ def record(results: Any) -> dict[str, Any]:
     """
 
     def of(row):
-        plain = {'label': row.technique, 'error': _rounded(row.test_error), 'cost': round(row.cost, 2)}
+        plain = {'label': row.technique, 'error': rounded(row.test_error), 'cost': round(row.cost, 2)}
         plain |= {'numbers': {name: float(f'{value:.4g}') for name, value in row.hyper.items()}}
         plain |= {'diverged': row.diverged}
         if row.difference is not None:
-            plain |= {'difference': _rounded(row.difference), 'verdict': row.verdict}
+            plain |= {'difference': rounded(row.difference), 'verdict': row.verdict}
         return plain
 
     data = results.data
@@ -162,7 +170,8 @@ def record(results: Any) -> dict[str, Any]:
     }
 
 
-def _rounded(value):
+def rounded(value: Any) -> dict[str, float]:
+    """An interval or difference as plain values."""
     return {name: round(one, 4) for name, one in value._asdict().items() if one is not None}
 
 

@@ -85,3 +85,19 @@ def curves(
     axes.set_ylabel(y)
     if len(series) > 1:
         axes.legend()
+
+
+def plain_logs(figure: Any) -> None:
+    """Writes the ticks of all logarithmic axes as numbers: powers need the parsing that `style` turns off.
+
+    Args:
+        figure: on which all is drawn.
+    """
+    from matplotlib import ticker
+
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            if axis.get_scale() == 'log':
+                axis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+                axis.set_major_formatter('{x:g}')
+                axis.set_minor_formatter(ticker.NullFormatter())

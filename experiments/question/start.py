@@ -82,6 +82,7 @@ def draw(drawing: Callable[[Any], None], path: pathlib.Path) -> None:
     with picture.style():
         figure = Figure(figsize=picture.SIZE, layout='constrained')
         drawing(figure)
+        picture.plain_logs(figure)
         figure.savefig(path, dpi=150)
 
 

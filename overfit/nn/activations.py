@@ -1,4 +1,4 @@
-"""Nonlinearities. None falls where an input rises, so each may be applied after max-pooling.
+"""Nonlinearities. All but GELU never fall where an input rises, and may be applied after max-pooling.
 
 >>> tanh.name, tanh.apply(jnp.zeros(2)).tolist()
 ('tanh', [0.0, 0.0])
@@ -14,6 +14,21 @@ from overfit import base
 relu = base.Activation('relu', jax.nn.relu)
 tanh = base.Activation('tanh', jnp.tanh)
 sigmoid = base.Activation('sigmoid', jax.nn.sigmoid)
+
+
+def _leaky(z: jax.Array) -> jax.Array:
+    return jnp.where(z >= 0, z, 0.01 * z)
+
+
+def _gelu(z: jax.Array) -> jax.Array:
+    return jax.nn.gelu(z, approximate=False)
+
+
+# `z` where it is positive, else `0.01 z` (Maas, Hannun, Ng, "Rectifier nonlinearities improve neural network
+# acoustic models", ICML workshop 2013, eq. 3).
+leaky_relu = base.Activation('leaky relu', _leaky)
+# `z Phi(z)` with the normal distribution function (Hendrycks, Gimpel, "Gaussian error linear units", 2016).
+gelu = base.Activation('gelu', _gelu, monotone=False)
 
 
 def maxout(pieces: int) -> base.Activation:

@@ -7,11 +7,21 @@ from typing import Any
 import flax.linen as nn
 
 from overfit import base
-from overfit.nn import activations, dropout, models
+from overfit.nn import activations, concat, dropout, first, models
 
-MODELS = {module.__name__: module for module in (models.MLP, models.CNN)}  # those that can be made again
-ACTIVATIONS = {'relu': activations.relu, 'tanh': activations.tanh, 'sigmoid': activations.sigmoid}
-DROPPING_FIELDS = ('dropping', 'block_dropping')
+MODELS = {
+    module.__name__: module for module in (models.MLP, models.CNN, concat.Concat)
+}  # those that can be made again
+ACTIVATIONS = {
+    one.name: one
+    for one in (
+        activations.relu,
+        activations.tanh,
+        activations.sigmoid,
+        activations.leaky_relu,
+        activations.gelu,
+    )
+}
 DROPPINGS = {kind.name: kind for kind in dropout.DROPPINGS}
 NOT_SAVED = ('parent', 'name', 'axis_name')  # of a module's fields: where it stands, not what it is
 
@@ -32,13 +42,18 @@ def describe(model: Any, shape: tuple[int, ...]) -> str:
     if type(model) not in MODELS.values():
         fields = [f'{name} {_spelled(value)}' for name, value in _fields(model).items() if _is_plain(value)]
         return ' '.join([type(model).__name__, ', '.join(fields)]).strip()
+    if type(model) is concat.Concat:
+        return ' | '.join(describe(tower, shape) for tower in model.towers)
     channels = ()
     if type(model) is models.CNN:
         channels = model.channels or models.channels_for(*shape[:2])
     layers = '-'.join([*(f'conv {c}' for c in channels), *map(str, model.widths)])
     words = [type(model).__name__, layers, model.activation.name]
-    kinds = [kind.name for kind in _droppings(model).values() if kind not in (None, dropout.units)]
-    return ', '.join([' '.join(filter(None, words)), *['batch norm'] * model.batch_norm, *kinds])
+    kinds = [getattr(model, field, None) for field in ('dropping', 'block_dropping')]
+    more = ['batch norm'] * model.batch_norm
+    more += [f'on {layer.name}' for layer in (model.first,) if layer is not None]
+    more += [kind.name for kind in kinds if kind not in (None, dropout.units)]
+    return ', '.join([' '.join(word for word in words if word), *more])
 
 
 def to_config(model: Any) -> dict[str, Any]:
@@ -53,9 +68,7 @@ def to_config(model: Any) -> dict[str, Any]:
     """
     if type(model) not in MODELS.values():
         return {'model': type(model).__name__, 'fields': None}
-    named = {'activation': _activation_name(model.activation)}
-    named |= {field: kind and _dropping_name(kind) for field, kind in _droppings(model).items()}
-    return {'model': type(model).__name__, 'fields': _fields(model) | named}
+    return {'model': type(model).__name__, 'fields': {n: _plain(v) for n, v in _fields(model).items()}}
 
 
 def from_config(config: Mapping[str, Any]) -> nn.Module:
@@ -76,18 +89,37 @@ def from_config(config: Mapping[str, Any]) -> nn.Module:
             f'the saved model is a {name}, which is not part of overfit: '
             'give the module, or the recipe it was trained with, as load(path, recipe=...)'
         )
-    plain = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
-    named = {'activation': ('activation', _activation(fields['activation']))}
-    saved = {field: fields[field] for field in DROPPING_FIELDS if fields.get(field) is not None}
-    named |= {field: ('kind of dropout', DROPPINGS.get(kind)) for field, kind in saved.items()}
-    for field, (noun, value) in named.items():
-        if value is None:
+    return MODELS[name](**{field: _value(field, value, name) for field, value in fields.items()})
+
+
+def _plain(value):
+    """A field's value as JSON can hold it."""
+    if isinstance(value, base.Activation):
+        return _activation_name(value)
+    if isinstance(value, base.First):
+        return value.name if first.FIRSTS.get(value.name) == value else f'own {value.name}'
+    if isinstance(value, dropout.Dropping):
+        return value.name if DROPPINGS.get(value.name) == value else f'own {value.name}'
+    if isinstance(value, nn.Module):
+        return to_config(value)
+    return [_plain(one) for one in value] if isinstance(value, tuple) else value
+
+
+def _value(field, plain, model):
+    """The value of a field of which `_plain` made this."""
+    if field == 'towers':
+        return tuple(from_config(one) for one in plain)
+    kinds = {'activation': ('has the activation', _activation), 'first': ('stands on', first.FIRSTS.get)}
+    kinds |= dict.fromkeys(('dropping', 'block_dropping'), ('has the kind of dropout', DROPPINGS.get))
+    if field in kinds and plain is not None:
+        has, known = kinds[field]
+        if known(plain) is None:
             raise ValueError(
-                f'the saved {name} has the {noun} {fields[field]!r}, which is not part of overfit: '
+                f'the saved {model} {has} {plain!r}, which is not part of overfit: '
                 'give the module, or the recipe it was trained with, as load(path, recipe=...)'
             )
-        plain[field] = value
-    return MODELS[name](**plain)
+        return known(plain)
+    return tuple(plain) if isinstance(plain, list) else plain
 
 
 def _fields(model):
@@ -98,7 +130,7 @@ def _fields(model):
 
 
 def _is_plain(value):
-    if isinstance(value, base.Activation):
+    if isinstance(value, base.Activation | base.First):
         return True
     if isinstance(value, tuple | list):
         return all(map(_is_plain, value))
@@ -106,7 +138,7 @@ def _is_plain(value):
 
 
 def _spelled(value):
-    if isinstance(value, base.Activation):
+    if isinstance(value, base.Activation | base.First):
         return value.name
     if isinstance(value, tuple | list):
         return '-'.join(map(_spelled, value)) or '()'
@@ -116,14 +148,6 @@ def _spelled(value):
 def _activation_name(activation):
     """The name under which an activation is saved; one that is not ours never gets the name of ours."""
     return activation.name if _activation(activation.name) == activation else f'own {activation.name}'
-
-
-def _droppings(model):
-    return {field: kind for field, kind in _fields(model).items() if field in DROPPING_FIELDS}
-
-
-def _dropping_name(kind):
-    return kind.name if DROPPINGS.get(kind.name) == kind else f'own {kind.name}'
 
 
 def _activation(name):

@@ -116,3 +116,83 @@ def normal(key: jax.Array, shape: tuple[int, ...], dtype: jax.typing.DTypeLike =
     ((100, 50), 0.01)
     """
     return 0.01 * jax.random.normal(key, shape, dtype)
+
+
+def lecun(key: jax.Array, shape: tuple[int, ...], dtype: jax.typing.DTypeLike = jnp.float32) -> jax.Array:
+    """Normal, keeping the variance of activations through linear layers.
+
+    `N(0, 1 / fan_in)`.
+
+    Args:
+        key: PRNG key.
+        shape: of the kernel, `[..., in, out]`.
+        dtype: floating type of the result.
+
+    Returns:
+        Array of `shape`.
+
+    Raises:
+        ValueError: if `shape` has fewer than two axes.
+
+    Reference: LeCun et al., "Efficient backprop", 1998, eq. 16.
+
+    >>> kernel = lecun(jax.random.key(0), (100, 50))
+    >>> kernel.shape, round(float(kernel.std()), 2)
+    ((100, 50), 0.1)
+    """
+    return math.sqrt(1 / _fans(shape)[0]) * jax.random.normal(key, shape, dtype)
+
+
+def orthogonal(
+    key: jax.Array, shape: tuple[int, ...], dtype: jax.typing.DTypeLike = jnp.float32
+) -> jax.Array:
+    """A random rotation: keeps the lengths of activations, or of gradients where there are more outputs.
+
+    Args:
+        key: PRNG key.
+        shape: of the kernel, `[..., in, out]`, seen as `[fan_in, out]`.
+        dtype: floating type of the result.
+
+    Returns:
+        Array of `shape`; its columns, or where these are more than the rows its rows, are orthonormal.
+
+    Raises:
+        ValueError: if `shape` has fewer than two axes.
+
+    Reference: Saxe, McClelland, Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep
+    linear neural networks", ICLR 2014, section 3.
+
+    >>> kernel = orthogonal(jax.random.key(0), (8, 3))
+    >>> (kernel.T @ kernel).round(3).diagonal().tolist()
+    [1.0, 1.0, 1.0]
+    """
+    rows, columns = _fans(shape)[0], shape[-1]
+    drawn = jax.random.normal(key, (max(rows, columns), min(rows, columns)), jnp.float32)
+    q, r = jnp.linalg.qr(drawn)
+    # Without these signs the rotations would not be evenly spread (Mezzadri 2007, section 5).
+    q = q * jnp.where(jnp.diagonal(r) < 0, -1.0, 1.0)[None, :]
+    return (q if rows >= columns else q.T).reshape(shape).astype(dtype)
+
+
+def uniform(key: jax.Array, shape: tuple[int, ...], dtype: jax.typing.DTypeLike = jnp.float32) -> jax.Array:
+    """Uniform of a size that hangs on the units alone, as word vectors begin.
+
+    `U(-1 / 2 n, 1 / 2 n)` with `n` units (the size of a word vector).
+
+    Args:
+        key: PRNG key.
+        shape: of the kernel, `[..., in, out]`.
+        dtype: floating type of the result.
+
+    Returns:
+        Array of `shape`.
+
+    Reference: Mikolov et al., "Distributed representations of words and phrases and their compositionality",
+    NeurIPS 2013: the authors' program, `word2vec.c`.
+
+    >>> kernel = uniform(jax.random.key(0), (100, 50))
+    >>> kernel.shape, bool(abs(kernel).max() <= 0.01)
+    ((100, 50), True)
+    """
+    bound = 0.5 / shape[-1]
+    return jax.random.uniform(key, shape, dtype, -bound, bound)

@@ -51,6 +51,7 @@ class MLP(nn.Module):
         batch_norm: normalise pre-activations (Ioffe and Szegedy, ICML 2015, alg. 1), momentum 0.9; the
             dense layers then have no bias.
         axis_name: axis over which statistics of the batch are averaged, where the batch is sharded.
+        first: a fixed layer before all others, see `overfit.nn.first`; `None`: there is none.
         dropping: kind of dropout in the hidden layers, see `overfit.nn.dropout`; inputs have the plain one.
     """
 
@@ -59,6 +60,7 @@ class MLP(nn.Module):
     activation: base.Activation = activations.relu
     batch_norm: bool = False
     axis_name: str | None = None
+    first: base.First | None = None
     dropping: dropout_lib.Dropping = dropout_lib.units
 
     @nn.compact
@@ -71,12 +73,13 @@ class MLP(nn.Module):
             x: `[B, ...]` floats.
             train: drop units (with the stream `'dropout'`) and normalise by the batch's statistics.
             dropout: probability that a hidden unit is dropped, in `[0, 1)`.
-            input_dropout: probability that an input is dropped, in `[0, 1)`.
+            input_dropout: probability that an input (of the layers that are trained) is dropped, in `[0, 1)`.
 
         Returns:
             Features `[B, F]`, of the last hidden layer after dropout, and logits `[B, classes]`.
         """
         chex.assert_type(x, float)
+        x = x if self.first is None else self.first.apply(x)
         x = _drop(self, x.reshape(x.shape[0], -1), train, input_dropout)
         for width in self.widths:
             out = width * self.activation.pieces
@@ -93,9 +96,9 @@ class ConvBlock(nn.Module):
     """Convolution, [batch normalisation], 2×2 max-pooling, bias, activation.
 
     An activation that never falls commutes with the maximum, so this is the usual order (activation,
-    then pooling) at a quarter of the work. Pooling drops an odd last row or column, before the
-    statistics of the batch are taken, and does not happen where a side is shorter than 2. Pixels that
-    tie for the maximum share its gradient.
+    then pooling) at a quarter of the work; any other is applied before pooling. Pooling drops an odd last
+    row or column, before the statistics of the batch are taken, and does not happen where a side is shorter
+    than 2. Pixels that tie for the maximum share its gradient.
 
     Attributes:
         channels: output channels.
@@ -124,10 +127,12 @@ class ConvBlock(nn.Module):
         x = convolution.convolve(x, kernel)[:, : rows * pool, : columns * pool]
         if self.batch_norm:
             x = _batch_norm(train, self.axis_name)(x)
-        x = convolution.max_pool(x) if pool == 2 else x
+        if self.activation.monotone and pool == 2:
+            x = convolution.max_pool(x)
         if not self.batch_norm:
             x = x + self.param('bias', nn.initializers.zeros, (out,))[None, None, None, :]
-        return self.activation.apply(x)
+        x = self.activation.apply(x)
+        return x if self.activation.monotone or pool == 1 else convolution.max_pool(x)
 
 
 def channels_for(height: int, width: int) -> tuple[int, ...]:
@@ -166,9 +171,10 @@ class CNN(nn.Module):
             of the images, see `channels_for`.
         kernel: side of the kernels, pixels.
         widths: hidden units of each dense layer.
-        activation: see `overfit.nn.activations`; it must never fall, as those there.
+        activation: see `overfit.nn.activations`.
         batch_norm: as for `MLP`.
         axis_name: as for `MLP`.
+        first: a fixed layer `[B, H, W, C] -> [B, H, W, D]` before all others; `None`: there is none.
         dropping: kind of dropout in the dense layers, as for `MLP`.
         block_dropping: kind of dropout after every block, of the same rate; `None`: none.
     """
@@ -180,6 +186,7 @@ class CNN(nn.Module):
     activation: base.Activation = activations.relu
     batch_norm: bool = False
     axis_name: str | None = None
+    first: base.First | None = None
     dropping: dropout_lib.Dropping = dropout_lib.units
     block_dropping: dropout_lib.Dropping | None = None
 
@@ -207,6 +214,7 @@ class CNN(nn.Module):
                 f'A CNN needs images [B, H, W, C], but was given {x.shape}; an MLP takes any shape.'
             )
         chex.assert_type(x, float)
+        x = x if self.first is None else self.first.apply(x)
         x = _drop(self, x, train, input_dropout)
         for channels in self.channels or channels_for(*x.shape[1:3]):
             block = ConvBlock(channels, self.kernel, self.activation, self.batch_norm, self.axis_name)

@@ -12,6 +12,7 @@ import jax
 import numpy as np
 
 from overfit.data import augment, gradients
+from overfit.nn import histograms
 from overfit.study import machine
 
 # An SVM's (width, C): the kernel is exp(-width * d² / mean d²), so a width means the same everywhere.
@@ -86,20 +87,9 @@ def describe(x: np.ndarray, signed: bool) -> np.ndarray:
         x: `[N, H, W, C]` images.
         signed: with the sign of the gradients, in 12 directions; else in 9.
     """
-    return gradients.describe(x, _cells(x.shape[1:]), orientations=12 if signed else 9, signed=signed)
-
-
-def _cells(shape):
-    """Cells of the two scales, as (rows, columns).
-
-    Digits want about 5 a side and clothes 8 (MNIST@100 6.3 and 7.6 %, Fashion-MNIST@100 24.0 and 22.5), and
-    choosing by cross-validation of 100 examples loses half of that again. Both scales together, 4 and 7 for
-    28 pixels, have 5.4 (5: 5.2) and 22.8; 3 and 5 for USPS's 16 have 6.8, where 4 and 6 have 7.2.
-    """
-    short = min(shape[:2])
-    fine = min(7, round(short / 3.2))
-    coarse = max(3, round(0.6 * fine))
-    return [tuple(round(cells * side / short) for side in shape[:2]) for cells in (coarse, fine)]
+    return gradients.describe(
+        x, histograms.cells_for(*x.shape[1:3]), orientations=12 if signed else 9, signed=signed
+    )
 
 
 def _best(settings, mistakes, folds):

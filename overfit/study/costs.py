@@ -1,6 +1,7 @@
 """What training costs: seconds of a step and of compiling, and memory, estimated from shapes alone."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import jax
@@ -57,8 +58,8 @@ def estimate(arms: Sequence[Arm], textbook: Arm, pool: base.Examples) -> Costs:
     """
     structures = {population.structure(arm.recipe) for arm in arms}
     return Costs(
-        tuple(seconds_a_step(arm.recipe, pool) for arm in arms),
-        seconds_a_step(textbook.recipe, pool),
+        tuple(seconds_a_step(arm.recipe, pool, numbers=arm.space) for arm in arms),
+        seconds_a_step(textbook.recipe, pool, numbers=textbook.space),
         sum(_compiling(recipe, pool) for recipe in structures),
         _compiling(textbook.recipe, pool),
         len(structures),
@@ -70,16 +71,16 @@ def relative(arm: Arm, baseline: Arm, folds: int, pool: base.Examples) -> float:
     """What training the model of an arm takes, as a multiple of the baseline's: floating-point operations.
 
     Args:
-        arm: its nets, steps and batches count, and that a refit has more examples; tuning does not.
+        arm: its nets, steps, batches, gradients a step (SAM: two) and products of its optimizer (Muon) count,
+            and that a refit has more examples; tuning does not.
         baseline: what is compared with.
         folds: of which one is held out, but from a refit.
         pool: labelled examples, for the shape of an input.
     """
 
     def of(one):
-        flops = layout.forward_flops(one.recipe.model, layout.example_of(one.recipe, pool))
         stretch = one.stretch / (1 - one.refit / folds)
-        return one.nets * stretch * one.recipe.batch_size * flops
+        return one.nets * stretch * _flops(one.recipe, pool, tuple(one.space))
 
     return float(of(arm) / max(of(baseline), 1.0))
 
@@ -119,13 +120,28 @@ def _megabytes(recipes, pool):
     return float(RUNTIME_MEGABYTES + (weights + pool.x.nbytes * len(jax.local_devices())) / 2**20)
 
 
-def seconds_a_step(recipe: base.Recipe, pool: base.Examples) -> float:
-    """Estimated seconds of a training step of one net, all devices at work."""
+def seconds_a_step(recipe: base.Recipe, pool: base.Examples, *, numbers: Iterable[str] = ()) -> float:
+    """Estimated seconds of a training step of one net, all devices at work.
+
+    Args:
+        recipe: of the net.
+        pool: labelled examples, for the shape of an input.
+        numbers: names of those that the net has.
+    """
     devices = len(jax.local_devices())
-    flops = 3 * recipe.batch_size * layout.forward_flops(recipe.model, layout.example_of(recipe, pool))
+    flops = _flops(recipe, pool, tuple(numbers))
     augmenting = AUGMENT_PER_VALUE * np.prod(pool.x.shape[1:]) * recipe.batch_size * len(recipe.augment)
     normalising = NORMALISING if _normalises(recipe, pool) else 1.0
     return (normalising * flops / FLOPS_PER_DEVICE + STEP_OVERHEAD + augmenting) / devices
+
+
+@functools.lru_cache(maxsize=1024)
+def _flops_of_step(recipe, example, numbers):
+    return layout.step_flops(recipe, example, numbers)
+
+
+def _flops(recipe, pool, numbers):
+    return _flops_of_step(population.structure(recipe), layout.example_of(recipe, pool), numbers)
 
 
 def _normalises(recipe, pool):

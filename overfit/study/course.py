@@ -103,15 +103,15 @@ class Course:
                 self.pool,
                 eval_every=self.protocol.eval_every,
                 capacity=self.protocol.capacity,
-                progress=self._weighed(recipe),
+                progress=self._weighed(recipe, population.fields_of(run.hyper for run in wanted)),
             )
             self._trained |= zip(wanted, trained, strict=True)
 
-    def _weighed(self, recipe):
+    def _weighed(self, recipe, numbers):
         """Tells `progress` what the plan allows for the steps too: some take ten times as long."""
         if self.progress is None:
             return None
-        tell, seconds = self.progress, costs.seconds_a_step(recipe, self.pool)
+        tell, seconds = self.progress, costs.seconds_a_step(recipe, self.pool, numbers=sorted(numbers))
         return lambda steps, finished: tell(steps, finished, steps * seconds)
 
     def results(self, runs: Iterable[Run]) -> list[population.Trained]:

@@ -46,6 +46,8 @@ def ask(name: str, *flags: str) -> Asked:
     from experiments.question import start
 
     module = importlib.import_module(f'experiments.{name}')
+    # It defines flags when it is imported, which must not go with those of this run.
+    importlib.import_module('array_record.python.array_record_data_source')
     out, err, code = io.StringIO(), io.StringIO(), 0
     # This process has its devices already, and keeps no programs.
     here = mock.patch.dict(os.environ, {'XLA_FLAGS': '--xla_force_host_platform_device_count=2'})

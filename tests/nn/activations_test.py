@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from absl.testing import parameterized
+from scipy import stats
 
 from overfit.nn import activations
 
@@ -23,6 +24,18 @@ class ActivationsTest(chex.TestCase):
     @parameterized.named_parameters(
         ('relu', activations.relu, lambda z: np.where(z > 0, z, 0), lambda z: z > 0),
         ('tanh', activations.tanh, np.tanh, lambda z: 1 - np.tanh(z) ** 2),
+        (
+            'leaky',
+            activations.leaky_relu,
+            lambda z: np.where(z > 0, z, 0.01 * z),
+            lambda z: np.where(z > 0, 1, 0.01),
+        ),
+        (
+            'gelu',
+            activations.gelu,
+            lambda z: z * stats.norm.cdf(z),
+            lambda z: stats.norm.cdf(z) + z * stats.norm.pdf(z),
+        ),
         ('sigmoid', activations.sigmoid, lambda z: 1 / (1 + np.exp(-z)), lambda z: 1 / (2 + 2 * np.cosh(z))),
     )
     def test_value_and_slope(self, activation, value, slope):
@@ -40,6 +53,12 @@ class ActivationsTest(chex.TestCase):
         slope = jax.grad(lambda z: activation.apply(z).sum())(jnp.asarray(z))
         largest = np.tile(naive_maxout(z, pieces), pieces)
         np.testing.assert_array_equal(slope, largest == z)
+
+    def test_what_never_falls_says_so(self):
+        z = np.linspace(-6, 6, 201, dtype=np.float32)
+        for one in (activations.relu, activations.leaky_relu, activations.tanh, activations.gelu):
+            falls = bool((np.diff(one.apply(z)) < 0).any())
+            self.assertEqual(one.monotone, not falls, one.name)
 
     def test_names(self):
         names = [

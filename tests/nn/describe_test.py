@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from absl.testing import absltest, parameterized
 
 from overfit import base
-from overfit.nn import activations, describe, dropout, models
+from overfit.nn import activations, describe, dropout, first, models
 
 SWISH = base.Activation('swish', nn.swish)
 
@@ -31,6 +31,7 @@ class DescribeTest(parameterized.TestCase):
         (models.MLP(10), 'MLP 128-128 relu'),
         (models.MLP(10, (32,), activations.tanh, batch_norm=True), 'MLP 32 tanh, batch norm'),
         (models.MLP(10, ()), 'MLP relu'),
+        (models.MLP(10, (9,), first=first.gradients), 'MLP 9 relu, on oriented gradients'),
         (models.MLP(10, (4,), SWISH), 'MLP 4 swish'),
         (models.MLP(10, (4,), activations.maxout(3)), 'MLP 4 maxout 3'),
         (models.CNN(10, batch_norm=True), 'CNN conv 32-conv 64-128 relu, batch norm'),
@@ -59,6 +60,8 @@ class ConfigTest(parameterized.TestCase):
         models.CNN(10),
         models.MLP(3, (5,), dropping=dropout.connections),
         models.CNN(3, (8,), dropping=dropout.gaussian, block_dropping=dropout.channels),
+        models.MLP(3, activation=activations.gelu, first=first.gradients),
+        models.CNN(3, activation=activations.leaky_relu, first=first.harmonic),
         models.CNN(4, (8,), 5, (16, 16), activations.tanh, batch_norm=True),
     )
     def test_a_model_comes_back(self, model):
@@ -98,6 +101,7 @@ class ConfigTest(parameterized.TestCase):
             models.MLP(3, dropping=dropout.gaussian._replace(of_weights=True)),
             "the saved MLP has the kind of dropout 'own Gaussian dropout'",
         ),
+        (models.MLP(3, first=base.First('zoom', lambda x: x)), "the saved MLP stands on 'own zoom'"),
         (models.MLP(3, activation=SWISH), "the saved MLP has the activation 'own swish'"),
         (models.MLP(3, activation=SWISH._replace(name='relu')), "has the activation 'own relu'"),
         (models.MLP(3, activation=SWISH._replace(name='maxout 2', pieces=2)), "activation 'own maxout 2'"),

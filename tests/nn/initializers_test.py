@@ -30,6 +30,10 @@ CASES = (
         CONV,
         scipy.stats.uniform(-((6 / 2500) ** 0.5), 2 * (6 / 2500) ** 0.5),
     ),
+    ('lecun_dense', initializers.lecun, DENSE, scipy.stats.norm(0, (1 / 400) ** 0.5)),
+    ('lecun_conv', initializers.lecun, CONV, scipy.stats.norm(0, (1 / 1000) ** 0.5)),
+    ('uniform_of_units_dense', initializers.uniform, DENSE, scipy.stats.uniform(-1 / 600, 2 / 600)),
+    ('uniform_of_units_conv', initializers.uniform, CONV, scipy.stats.uniform(-1 / 120, 2 / 120)),
     ('normal_dense', initializers.normal, DENSE, scipy.stats.norm(0, 0.01)),
     ('normal_conv', initializers.normal, CONV, scipy.stats.norm(0, 0.01)),
 )
@@ -55,7 +59,22 @@ class InitializersTest(chex.TestCase):
         self.assertEqual(one.dtype, jnp.bfloat16)
         self.assertLess(abs(np.corrcoef(np.float32(one).ravel(), np.float32(other).ravel())[0, 1]), 0.02)
 
-    @parameterized.parameters(initializers.uniform_fan_in, initializers.he, initializers.glorot)
+    @parameterized.parameters((12, 5), (5, 12), (3, 3, 4, 7))
+    def test_orthogonal(self, *shape):
+        kernel = np.asarray(initializers.orthogonal(keys.key(0), shape)).reshape(-1, shape[-1])
+        small = kernel.T @ kernel if len(kernel) >= shape[-1] else kernel @ kernel.T
+        np.testing.assert_allclose(small, np.eye(len(small)), atol=1e-5)
+        # Evenly spread: an entry is as often negative as positive.
+        drawn = [initializers.orthogonal(keys.key(n), (2, 2))[0, 0] for n in range(200)]
+        self.assertLess(abs(np.mean(np.sign(drawn))), 0.25)
+
+    @parameterized.parameters(
+        initializers.uniform_fan_in,
+        initializers.he,
+        initializers.glorot,
+        initializers.lecun,
+        initializers.orthogonal,
+    )
     def test_a_vector_has_no_fans(self, initializer):
         with self.assertRaisesRegex(ValueError, r'\[..., in, out\].*\(7,\)'):
             initializer(keys.key(0), (7,))

@@ -19,6 +19,27 @@ class RelativeTest(parameterized.TestCase):
         arm, baseline = arm_of(chosen, tiny.BASELINE), arm_of((), tiny.BASELINE)
         self.assertAlmostEqual(costs.relative(arm, baseline, folds, tiny.POOL), expected)
 
+    def test_a_second_gradient_counts(self):
+        arm, baseline = arm_of((techniques.sam,), tiny.BASELINE), arm_of((), tiny.BASELINE)
+        self.assertAlmostEqual(costs.relative(arm, baseline, 5, tiny.POOL), 2.0, delta=0.05)
+
+    def test_the_products_of_an_optimizer_count(self):
+        """Against counts by hand: five steps of Newton and Schulz a kernel, three passes a gradient."""
+        arm, baseline = arm_of((techniques.muon,), tiny.BASELINE), arm_of((), tiny.BASELINE)
+        shapes = [(4, 8), (8, 3)]  # of the blobs' perceptron
+        gradient = sum(6 * arm.recipe.batch_size * m * n for m, n in shapes)
+        products = sum(5 * (4 * min(s) ** 2 * max(s) + 2 * min(s) ** 3) for s in shapes)
+        found = costs.relative(arm, baseline, 5, tiny.POOL)
+        self.assertGreater(found, 1.1)
+        self.assertAlmostEqual(found, 1 + products / gradient, delta=0.35 * products / gradient)
+
+    def test_another_batch_with_as_many_epochs_costs_about_the_same(self):
+        baseline = arm_of((), tiny.BASELINE)
+        for technique in (techniques.batch_24, techniques.batch_64):
+            found = costs.relative(arm_of((technique,), tiny.BASELINE), baseline, 5, tiny.POOL)
+            factor = 32 / tiny.BASELINE.recipe.batch_size
+            self.assertAlmostEqual(found, factor, delta=0.1 * factor)
+
 
 class CombinationTest(parameterized.TestCase):
     def test_programs_of_the_tries_are_no_more_than_what_can_be_tried(self):

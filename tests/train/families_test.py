@@ -13,7 +13,7 @@ from overfit import base
 from overfit.data import augment
 from overfit.nn import activations, initializers, models
 from overfit.objectives import losses
-from overfit.train import optimizers, start
+from overfit.train import automatic, average, muon, optimizers, sam, schedule_free, start
 from overfit.train.engine import population
 from tests import problems
 
@@ -36,20 +36,48 @@ def values_of(module, kind):
     return {name: value for name, value in vars(module).items() if isinstance(value, kind)}
 
 
-OPTIMIZERS = functions_of(optimizers, 'learning_rate', 'momentum', 'weight_decay')
+OPTIMIZERS = [
+    function
+    for module in (optimizers, muon, automatic, schedule_free)
+    for function in functions_of(module, 'learning_rate', 'momentum', 'weight_decay')
+]
 RATES = {'sgd': 0.2, 'nesterov': 0.1, 'adagrad': 0.1, 'rmsprop': 0.02, 'adamw': 0.05}
+RATES |= {'lion': 0.02, 'muon': 0.1, 'yellowfin': 3.0, 'prodigy': 3.0, 'd_adaptation': 2.0}
+RATES |= {'schedule_free_sgd': 1.0, 'schedule_free_adamw': 0.1}
+
+
+def numbers_of(optimizer):
+    return {} if optimizer == 'yellowfin' else {'momentum': 0.8}  # YellowFin finds its own
+
+
 STRENGTHS = {
     'geometric': {'shift': 0.1, 'rotate': 0.2, 'zoom': 0.1},
     'lighting': {'brightness': 0.3, 'contrast': 0.3},
     'noise': {'noise': 0.2},
+}
+AVERAGES = {
+    'EMA': {'ema_decay': 0.9},
+    'SWA': {'swa_start': 0.5, 'steps': 50.0},
+    'schedule-free': {'momentum': 0.8},
 }
 CNN = models.CNN(problems.CLASSES, channels=(4, 6), widths=(8,))
 FAMILIES = [
     ('model', 'CNN', problems.recipe(model=CNN), {'dropout': 0.2}, 0.1),
     ('model', 'CNN with batch normalisation', problems.recipe(model=CNN.clone(batch_norm=True)), {}, 0.1),
     *[
-        ('optimizer', f.__name__, problems.recipe(optimizer=f), {'momentum': 0.8}, RATES[f.__name__])
+        (
+            'optimizer',
+            f.__name__,
+            problems.recipe(optimizer=f),
+            numbers_of(f.__name__),
+            RATES[f.__name__],
+        )
         for f in map(optimizers.by_hyper, OPTIMIZERS)
+    ],
+    ('gradient', 'SAM', problems.recipe(gradient=sam.sam), {'sam_radius': 0.1}, 0.2),
+    *[
+        ('average', value.name, problems.recipe(average=value), AVERAGES[value.name], 0.2)
+        for value in [*values_of(average, base.Average).values(), schedule_free.average]
     ],
     *[
         ('activation', name, problems.recipe(activation=value), {}, 2.0 if name == 'sigmoid' else 0.2)
@@ -76,7 +104,7 @@ FAMILIES = [
 class FamiliesTest(chex.TestCase):
     def test_all_are_found(self):
         counts = collections.Counter(family for family, *_ in FAMILIES)
-        least = {'optimizer': 5, 'activation': 4, 'initializer': 4, 'loss': 2, 'augment': 3}
+        least = {'optimizer': 12, 'average': 3, 'activation': 4, 'initializer': 4, 'loss': 2, 'augment': 3}
         self.assertTrue(all(counts[family] >= count for family, count in least.items()), counts)
 
     @parameterized.named_parameters(*[(f'{family}_{name}', *row) for family, name, *row in FAMILIES])

@@ -11,9 +11,9 @@ from absl.testing import parameterized
 from overfit import base
 from overfit.data import augment
 from overfit.nn import dropout, models
-from overfit.objectives import losses
+from overfit.objectives import distillation, losses
 from overfit.study import spaces
-from overfit.train import optimizers
+from overfit.train import average, muon, optimizers, sam, schedule_free, step
 from overfit.train.engine import layout, population
 from tests import problems
 
@@ -27,30 +27,43 @@ def _pulled(key, state, outputs, batch, hyper, axis_name):
     return values, state
 
 
+def _taught(key, batch, hyper, inputs):
+    """A teacher that takes each class for the next one."""
+    return batch._replace(soft=jax.nn.one_hot((batch.y + 1) % problems.CLASSES, problems.CLASSES))
+
+
 PLAIN = problems.recipe()
 NORMED = problems.recipe(batch_norm=True)
 CENTER = problems.recipe(loss=losses.center)
 ADAM = problems.recipe(optimizer=optimizers.by_hyper(optimizers.adamw))
 NESTEROV = problems.recipe(optimizer=optimizers.by_hyper(optimizers.nesterov))
+NEWER = [
+    problems.recipe(optimizer=optimizers.by_hyper(optimizer))
+    for optimizer in (optimizers.lion, muon.muon, schedule_free.schedule_free_sgd)
+]
 CNN = problems.recipe(model=models.CNN(3, channels=(4,), widths=(8,), batch_norm=True))
 DROPPING = [PLAIN._replace(model=PLAIN.model.clone(dropping=kind)) for kind in dropout.DROPPINGS[1:]]
 DROPPING += [CNN._replace(model=CNN.model.clone(block_dropping=dropout.channels))]
 SHIFTED = problems.recipe(augment=(augment.geometric,))
 LIT = problems.recipe(augment=(augment.lighting,))
 NOISY = problems.recipe(augment=(augment.noise,))
+CLIMBING = problems.recipe(gradient=sam.sam)
+AVERAGED = problems.recipe(average=average.ema)
+LATE = problems.recipe(average=average.swa)
+TAUGHT = problems.recipe(loss=distillation.distilled, augment=(_taught,))
 PULLED = problems.recipe(loss=base.Loss(lambda classes, features: (), _pulled))
 
 # For every field recipes in which it acts, the other numbers, and its own.
 CONTRACT = {
     'learning_rate': [(PLAIN, {}, 0.1), (ADAM, {'momentum': 0.9}, 0.01)],
     'steps': [(PLAIN, {'cosine': 1.0}, 16.0)],
-    'momentum': [(r, {}, 0.9) for r in (PLAIN, ADAM, NESTEROV)],
+    'momentum': [(r, {}, 0.9) for r in (PLAIN, ADAM, NESTEROV, *NEWER)],
     'warmup': [(PLAIN, {'steps': 8.0}, 0.9)],
     'cosine': [(PLAIN, {'steps': 8.0}, 1.0)],
     'exponential': [(PLAIN, {'steps': 8.0}, 3.0)],
     'inverse_time': [(PLAIN, {'steps': 8.0}, 10.0)],
     'step_decay': [(PLAIN, {'steps': 8.0}, 0.8)],
-    'weight_decay': [(PLAIN, {}, 0.3), (ADAM, {}, 0.3)],
+    'weight_decay': [(r, {}, 0.3) for r in (PLAIN, ADAM, *NEWER)],
     'l1': [(PLAIN, {}, 0.05)],
     'l1_proximal': [(PLAIN, {}, 0.1), (ADAM, {'l1': 0.01}, 0.1), (CNN, {}, 0.1)],
     'l2': [(PLAIN, {}, 0.1), (CNN, {}, 0.1)],
@@ -58,6 +71,7 @@ CONTRACT = {
     'dropout': [(recipe, {}, 0.5) for recipe in (PLAIN, CNN, *DROPPING)],
     'input_dropout': [(NORMED, {}, 0.3), (CNN, {}, 0.3)],
     'label_smoothing': [(PLAIN, {}, 0.3), (CENTER, {}, 0.3)],
+    'distillation': [(TAUGHT, {}, 0.6)],
     'center_weight': [(CENTER, {'center_rate': 0.5}, 1.0)],
     'center_rate': [(CENTER, {'center_weight': 1.0}, 0.8)],
     'init_log2_scale': [(PLAIN, {}, -2.0), (CNN, {}, -2.0)],
@@ -68,6 +82,9 @@ CONTRACT = {
     'brightness': [(LIT, {}, 1.0)],
     'contrast': [(LIT, {}, 0.8)],
     'noise': [(NOISY, {}, 0.5)],
+    'sam_radius': [(CLIMBING, {}, 0.2), (NORMED._replace(gradient=sam.sam), {}, 0.2)],
+    'ema_decay': [(AVERAGED, {}, 0.9)],
+    'swa_start': [(LATE, {'steps': 8.0}, 0.5)],
     'patience': [(PLAIN, {'steps': 200.0, 'learning_rate': 1.0}, 2.0)],
 }
 OWN = {'pull': [(PULLED, {}, 0.5)]}  # of `Hyper.own`
@@ -79,7 +96,7 @@ def outcome(recipe, numbers):
     hyper = base.Hyper.of(**{f: np.float32(v) for f, v in numbers.items() if v is not None})
     data = problems.batches(problems.examples_for(recipe), 6, 8)
     state, _ = problems.alone(problems.begun(recipe, hyper, 3), hyper, data, population.structure(recipe))
-    return state.params, state.collections, state.loss_state
+    return step.evaluated(state, recipe), state.loss_state
 
 
 def stopped(numbers):

@@ -14,7 +14,7 @@ from absl.testing import parameterized
 from overfit import base
 from overfit.train import optimizers
 
-NAMES = ('sgd', 'nesterov', 'adagrad', 'rmsprop', 'adamw')
+NAMES = ('sgd', 'nesterov', 'adagrad', 'rmsprop', 'adamw', 'lion')
 STEPS = 6
 RATES = np.array([0.1, 0.2, 0.05, 0.1, 0.3, 0.02])  # scheduled: another one each step
 
@@ -53,6 +53,9 @@ def numpy_loop(name, momentum, weight_decay, rates=RATES):
                 s[:] = 0.99 * s + 0.01 * g**2
                 m[:] = momentum * m + g / (np.sqrt(s) + 1e-8)
                 p -= rate * m
+            elif name == 'lion':
+                p -= rate * np.sign(momentum * m + (1 - momentum) * g)
+                m[:] = 0.99 * m + 0.01 * g
             else:
                 m[:] = momentum * m + (1 - momentum) * g
                 s[:] = 0.999 * s + 0.001 * g**2
@@ -110,6 +113,8 @@ class OptimizersTest(chex.TestCase):
     def test_like_pytorch(self, name, momentum):
         if importlib.util.find_spec('torch') is None:
             self.skipTest('PyTorch is not installed; the NumPy loop stands for it')
+        if name == 'lion':
+            self.skipTest('PyTorch has no Lion')
         if name == 'adagrad' and momentum:
             self.skipTest("PyTorch's Adagrad has no momentum")
         import torch

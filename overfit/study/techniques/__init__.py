@@ -12,6 +12,7 @@ from overfit.study.techniques.augmentation import (
     shift_rotate,
 )
 from overfit.study.techniques.labels import (
+    bags,
     ensemble,
     last_weights,
     longer,
@@ -22,9 +23,14 @@ from overfit.study.techniques.nets import (
     batch_norm,
     convolution,
     deeper,
+    gelu,
+    harmonic,
+    leaky_relu,
     maxout,
+    oriented_gradients,
     sigmoid,
     tanh,
+    two_resolutions,
     wider,
 )
 from overfit.study.techniques.objectives import (
@@ -47,22 +53,38 @@ from overfit.study.techniques.starts import (
     glorot,
     he,
     init_scale,
+    lecun,
     normal,
+    orthogonal,
+    uniform,
     uniform_fan_in,
 )
 from overfit.study.techniques.steps import (
     adagrad,
     adamw,
     batch_16,
+    batch_24,
+    batch_50,
     batch_64,
     cosine,
+    d_adaptation,
+    ema,
     exponential,
     inverse_time,
+    lion,
     momentum,
+    muon,
     nesterov,
+    prodigy,
+    rate_001,
     rmsprop,
+    sam,
+    schedule_free,
+    schedule_free_adamw,
     step_decay,
+    swa,
     warmup,
+    yellowfin,
 )
 
 STANDARD = (

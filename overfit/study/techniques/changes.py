@@ -5,7 +5,7 @@ from typing import Any
 
 from overfit import base
 from overfit.data import kinds
-from overfit.nn import models
+from overfit.nn import concat, first, models
 from overfit.objectives import losses
 from overfit.study import spaces
 from overfit.train import optimizers, start
@@ -40,6 +40,24 @@ def convolution(recipe: base.Recipe) -> base.Recipe:
     )
 
 
+def gradients(recipe: base.Recipe) -> base.Recipe:
+    """The same net on histograms of oriented gradients."""
+    return recipe._replace(model=recipe.model.clone(first=first.gradients))
+
+
+def harmonic(recipe: base.Recipe) -> base.Recipe:
+    """The convolutional net on harmonic filters."""
+    recipe = recipe if isinstance(recipe.model, models.CNN) else convolution(recipe)
+    return recipe._replace(model=recipe.model.clone(first=first.harmonic))
+
+
+def two_resolutions(recipe: base.Recipe) -> base.Recipe:
+    """Two of the same net, on the images and on them at half the resolution, concatenated."""
+    net = recipe.model
+    towers = (net, net.clone(first=first.half))
+    return recipe._replace(model=concat.Concat(net.classes, towers))
+
+
 def augment(function: base.Augment) -> Change:
     """Adds an augmentation, once."""
 
@@ -70,6 +88,16 @@ def optimizer(of_numbers: Callable) -> Change:
     return lambda recipe: recipe._replace(optimizer=optimizers.by_hyper(of_numbers))
 
 
+def gradient(value: base.Gradient) -> Change:
+    """Another way to take the gradient."""
+    return lambda recipe: recipe._replace(gradient=value)
+
+
+def average(value: base.Average) -> Change:
+    """Averaged weights in place of the trained ones."""
+    return lambda recipe: recipe._replace(average=value)
+
+
 def initializer(draw: base.Initializer) -> Change:
     """Kernels drawn by another initializer."""
     return lambda recipe: recipe._replace(start=start.drawn(draw))
@@ -93,6 +121,11 @@ def to_layers(recipe: base.Recipe, kind: kinds.Kind) -> bool:
 def to_dense_nets_on_images(recipe: base.Recipe, kind: kinds.Kind) -> bool:
     """A net without convolutions, where these make sense."""
     return isinstance(recipe.model, models.MLP) and bool(recipe.model.widths) and kind == kinds.image
+
+
+def to_plain_nets_on_images(recipe: base.Recipe, kind: kinds.Kind) -> bool:
+    """Our own nets without a fixed first layer, on images."""
+    return to_layers(recipe, kind) and recipe.model.first is None and kind == kinds.image
 
 
 def to_drawn_starts(recipe: base.Recipe, kind: kinds.Kind) -> bool:

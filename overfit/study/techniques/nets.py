@@ -43,3 +43,41 @@ maxout = Technique(
     change=changes.model(activation=activations.maxout(2)),
     applies=changes.to_layers,
 )
+leaky_relu = Technique(
+    'leaky ReLU instead of ReLU',
+    'activation',
+    'Maas 2013',
+    change=changes.model(activation=activations.leaky_relu),
+    applies=changes.to_layers,
+)
+gelu = Technique(
+    'GELU instead of ReLU',
+    'activation',
+    'Hendrycks & Gimpel 2016',
+    change=changes.model(activation=activations.gelu),
+    applies=changes.to_layers,
+)
+oriented_gradients = Technique(
+    'oriented gradients before the hidden layers',
+    'model',
+    'Dalal & Triggs 2005',
+    change=changes.gradients,
+    applies=changes.to_dense_nets_on_images,
+    order=0,
+)
+harmonic = Technique(
+    'convolutions on harmonic filters',
+    'model',
+    'Ulicny 2022',
+    change=changes.harmonic,
+    applies=changes.to_plain_nets_on_images,
+    order=0,
+)
+two_resolutions = Technique(
+    'two nets concatenated: full and half resolution',
+    'towers',
+    'Sermanet & LeCun 2011',
+    change=changes.two_resolutions,
+    applies=changes.to_plain_nets_on_images,
+    order=60,
+)

@@ -39,3 +39,24 @@ init_scale = Technique(
     changes.only('init_log2_scale'),
     applies=changes.to_drawn_starts,
 )
+lecun = Technique(
+    'LeCun initialisation',
+    'initializer',
+    'LeCun 1998',
+    change=changes.initializer(initializers.lecun),
+    applies=changes.to_drawn_starts,
+)
+orthogonal = Technique(
+    'orthogonal initialisation',
+    'initializer',
+    'Saxe 2014',
+    change=changes.initializer(initializers.orthogonal),
+    applies=changes.to_drawn_starts,
+)
+uniform = Technique(
+    'uniform initialisation, 1 / 2 width',
+    'initializer',
+    'Mikolov 2013',
+    change=changes.initializer(initializers.uniform),
+    applies=changes.to_drawn_starts,
+)

@@ -19,7 +19,7 @@ class Lane:
     Args:
         recipe: of all members, whatever their start.
         where: devices and width.
-        data: `x` and `y`, replicated, `[devices, N, ...]`.
+        data: `x`, `y` and `soft` of the examples, replicated, `[devices, N, ...]`.
         members: of the group (`population.Member`).
         jobs: theirs, packed; a lane shows the devices those in its slots.
         inputs: statistics of the inputs of one member, for shapes and types.
@@ -35,7 +35,7 @@ class Lane:
         self,
         recipe: base.Recipe,
         where: 'layout.Layout',
-        data: tuple[jax.Array, jax.Array],
+        data: tuple[jax.Array, jax.Array, jax.Array | None],
         members: Sequence,
         jobs: program.Packed,
         inputs,

@@ -1,10 +1,12 @@
 """Where members lie on the devices: how many side by side."""
 
 import functools
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from overfit import base
@@ -55,6 +57,50 @@ def reuses_weights(model: nn.Module, example: jax.ShapeDtypeStruct) -> bool:
     A dense net multiplies by every weight once for an example, two operations each.
     """
     return forward_flops(model, example) > REUSE * 2 * max(1, weights_of(model, example))
+
+
+def step_flops(recipe: base.Recipe, example: jax.ShapeDtypeStruct, numbers: Iterable[str]) -> float:
+    """Floating-point operations of one training step of a net.
+
+    A gradient takes three forward passes; of some recipes a step takes several gradients (SAM two), or its
+    update multiplies matrices (Muon).
+
+    Args:
+        recipe: model, batch size, gradient and optimizer.
+        example: shape and type of prepared inputs, `[1, ...]`.
+        numbers: names of those that its nets have.
+    """
+    hyper = base.Hyper.of(**dict.fromkeys(numbers, 0.5))
+    shapes = start.shapes_of(recipe.model, example)[1]['params']
+    params = step.parted(shapes, recipe)[0]
+    gradients = 3 * recipe.batch_size * forward_flops(recipe.model, example)
+    return _gradients(recipe.gradient, hyper, params) * gradients + _update_flops(
+        recipe.optimizer, hyper, params
+    )
+
+
+def _gradients(gradient, hyper, params):
+    """How many gradients a step takes: how often the objective is asked for."""
+    if gradient is None:
+        return 1
+    asked = []
+
+    def objective(params):
+        asked.append(params)
+        return sum((jnp.sum(leaf) for leaf in jax.tree.leaves(params)), jnp.zeros(())), ()
+
+    jax.eval_shape(lambda params: gradient(objective, params, hyper, None), params)
+    return len(asked)
+
+
+def _update_flops(optimizer, hyper, params):
+    def update(rate, gradients, state, params):
+        return optimizer(hyper, rate).update(gradients, state, params)
+
+    state = jax.eval_shape(optimizer(hyper, 0.5).init, params)
+    rate = jax.ShapeDtypeStruct((), jnp.float32)
+    lowered = jax.jit(update).lower(rate, params, state, params)
+    return float(lowered.cost_analysis().get('flops', 0.0))
 
 
 def example_of(recipe: base.Recipe, examples: base.Examples) -> jax.ShapeDtypeStruct:

@@ -143,7 +143,7 @@ def train(
         group = [members[n]._replace(hyper=filled(members[n].hyper, fields)) for n in numbers]
         where = layout or layouts.choose(recipe, examples, members=len(group))
         if data is None or len(data[0]) != where.devices:
-            data = parallel.replicate((examples.x, examples.y), where.devices)
+            data = parallel.replicate((examples.x, examples.y, examples.soft), where.devices)
         inputs = [
             measured(np.asarray(m.train, np.int64).tobytes())
             if m.recipe.start.given is None or m.recipe.start.given.inputs is None

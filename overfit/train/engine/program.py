@@ -190,7 +190,7 @@ def _kept(variables, state):
 
 @functools.lru_cache(maxsize=PROGRAMS)
 def advance(recipe: base.Recipe, raw: jax.ShapeDtypeStruct, eval_every: int) -> Callable:
-    """Program: slots, which of them begin, variables, jobs, evaluations `[devices]`, x, y -> slots, records.
+    """Program: slots, which begin, variables, jobs, evaluations `[devices]`, x, y, soft -> slots, records.
 
     A slot that begins takes the initial state, with its variables. Then every slot does `eval_every` steps
     and is evaluated, `evaluations` times (at most `MOST_EVALUATIONS`), without coming back to the host.
@@ -198,13 +198,13 @@ def advance(recipe: base.Recipe, raw: jax.ShapeDtypeStruct, eval_every: int) -> 
     """
     sampler = recipe.sampler or sampling.epochs
 
-    def train_and_evaluate(slot, packed, x, y):
+    def train_and_evaluate(slot, packed, x, y, soft):
         job = unpack(packed)
         key = keys.key(job.seed)
 
         def batch_at(number):
             rows = job.train[sampler(key, number, y[job.train], job.count, recipe.batch_size)]
-            return base.Batch(x[rows], y[rows])
+            return base.Batch(x[rows], y[rows], soft=None if soft is None else soft[rows])
 
         def one_step(_, carry):
             state, sums = carry
@@ -247,10 +247,11 @@ def advance(recipe: base.Recipe, raw: jax.ShapeDtypeStruct, eval_every: int) -> 
         begun = _begun(recipe, raw, packed, variables)
         return jax.tree.map(lambda new, old: jnp.where(fresh, new, old), begun, slot)
 
-    def device(slots, fresh, variables, jobs, evaluations, x, y):
+    def device(slots, fresh, variables, jobs, evaluations, x, y, soft):
         def evaluation(number, carry):
             slots, records = carry
-            slots, record = jax.vmap(train_and_evaluate, in_axes=(0, 0, None, None))(slots, jobs, x, y)
+            each = jax.vmap(train_and_evaluate, in_axes=(0, 0, None, None, None))
+            slots, record = each(slots, jobs, x, y, soft)
             return slots, records.at[number].set(record)
 
         # Behind a condition, a beginning costs this program little; as a program of its own it took 0.3 to
