@@ -68,8 +68,8 @@ def weights(splits: Any, found: comparison.Comparison) -> tuple[dict[str, list[A
         found: the baseline and the arms, tuned.
 
     Returns:
-        Intervals over labelled sets of the three measures, without nets that diverged, and `log10 |w|` of all weights that are not zero,
-        by row.
+        Intervals over labelled sets of the three measures, and `log10 |w|` of all weights that are not zero,
+        by row; of nets that did not diverge.
     """
     import jax
     import numpy as np
