@@ -12,6 +12,8 @@ from overfit import base
 from overfit.data import augment
 from overfit.nn import models
 from overfit.objectives import distillation, embeddings, losses
+from overfit.nn import dropout, models
+from overfit.objectives import distillation, losses
 from overfit.study import spaces
 from overfit.train import average, muon, optimizers, sam, schedule_free, step
 from overfit.train.engine import layout, population
@@ -42,6 +44,8 @@ NEWER = [
     for optimizer in (optimizers.lion, muon.muon, schedule_free.schedule_free_sgd)
 ]
 CNN = problems.recipe(model=models.CNN(3, channels=(4,), widths=(8,), batch_norm=True))
+DROPPING = [PLAIN._replace(model=PLAIN.model.clone(dropping=kind)) for kind in dropout.DROPPINGS[1:]]
+DROPPING += [CNN._replace(model=CNN.model.clone(block_dropping=dropout.channels))]
 SHIFTED = problems.recipe(augment=(augment.geometric,))
 LIT = problems.recipe(augment=(augment.lighting,))
 COLOURED = problems.recipe(augment=(augment.colour,))
@@ -72,9 +76,10 @@ CONTRACT = {
     'step_decay': [(PLAIN, {'steps': 8.0}, 0.8)],
     'weight_decay': [(r, {}, 0.3) for r in (PLAIN, ADAM, *NEWER)],
     'l1': [(PLAIN, {}, 0.05)],
+    'l1_proximal': [(PLAIN, {}, 0.1), (ADAM, {'l1': 0.01}, 0.1), (CNN, {}, 0.1)],
     'l2': [(PLAIN, {}, 0.1), (CNN, {}, 0.1)],
     'max_norm': [(PLAIN, {}, 0.5), (CNN, {}, 0.5)],
-    'dropout': [(PLAIN, {}, 0.5), (CNN, {}, 0.5)],
+    'dropout': [(recipe, {}, 0.5) for recipe in (PLAIN, CNN, *DROPPING)],
     'input_dropout': [(NORMED, {}, 0.3), (CNN, {}, 0.3)],
     'label_smoothing': [
         (PLAIN, {}, 0.3),

@@ -54,11 +54,15 @@ from overfit.study.techniques.objectives import (
     triplet_soft,
 )
 from overfit.study.techniques.regularisers import (
+    drop_connect,
     dropout,
+    gaussian_dropout,
     input_dropout,
     l1,
+    l1_proximal,
     l2,
     max_norm,
+    spatial_dropout,
     weight_decay,
 )
 from overfit.study.techniques.starts import (
