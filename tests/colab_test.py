@@ -22,7 +22,7 @@ SMALL = {
     'techniques': {'SEEDS': 2, 'STEPS': 20},
 }
 MOST_LINES = 25  # of the code of a technique's section
-AT_ONCE = 6  # sections on techniques that one test runs
+AT_ONCE = 5  # sections on techniques that one test runs
 NAMED = [(path.stem, path) for path in NOTEBOOKS]
 
 
