@@ -10,10 +10,8 @@ from absl.testing import parameterized
 
 from overfit import base
 from overfit.data import augment
-from overfit.nn import models
-from overfit.objectives import distillation, embeddings, losses
 from overfit.nn import dropout, models
-from overfit.objectives import distillation, losses
+from overfit.objectives import distillation, embeddings, losses
 from overfit.study import spaces
 from overfit.train import average, muon, optimizers, sam, schedule_free, step
 from overfit.train.engine import layout, population
