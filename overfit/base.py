@@ -296,6 +296,7 @@ Sampler = Callable[[Key, Array, Array, Array, int], Array]
 Gradient = Callable[[Callable[[Params], tuple[Array, Any]], Params, Hyper, str | None], Any]
 Predict = Callable[[Outputs, Any], Array]  # (outputs, loss state) -> `[B, classes]` log-probabilities
 Prepare = Callable[[Array, Any], Array]  # (x `[B, ...]` raw, inputs) -> the model's inputs
+Views = Callable[[Array, Any], Array]  # (x `[B, ...]` raw, inputs) -> `[V, B, ...]` raw, V >= 1
 Trained = Callable[[tuple[str, ...]], bool]  # (path of a variable within its collection) -> is it trained?
 
 
@@ -319,6 +320,8 @@ class Recipe(NamedTuple):
             their running statistics stay. `None`: all are.
         predict: what predicts; `None`: the logits' softmax.
         prepare: how raw inputs become the model's; `None`: `data.kinds.standardise`.
+        views: of what an input is shown to a trained net, whose probabilities are averaged over them, in
+            validation too; `None`: the input itself.
     """
 
     model: Any
@@ -333,6 +336,7 @@ class Recipe(NamedTuple):
     trained: Trained | None = None
     predict: Predict | None = None
     prepare: Prepare | None = None
+    views: Views | None = None
 
 
 class State(NamedTuple):

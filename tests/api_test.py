@@ -12,7 +12,8 @@ import numpy as np
 from absl.testing import parameterized
 
 from overfit import base, keys
-from overfit.data import augment, kinds, sampling
+from overfit.data import augment, kinds, sampling, views
+from overfit.data.augment import boxes, corruption, elastic, geometry, light, mixing, policy
 from overfit.nn import activations, convolution, dropout, initializers, models
 from overfit.objectives import losses, penalties
 
@@ -174,7 +175,10 @@ TREE = {'dense': {'kernel': f32(4, 3), 'bias': f32(3)}, 'frozen': None}
 STANDARD = kinds.Standard(f32(2), f32(2), f32(2))
 IMAGES = base.Batch(f32(5, 6, 7, 2), i32(5))
 CHANGED = base.Batch((5, 6, 7, 2), (5,))
-HYPER = base.Hyper(shift=0.1, flip=0.5, brightness=0.1, noise=0.1)
+MIXED = base.Batch((5, 6, 7, 2), (5,), mixed=base.Mixed((5,), (5,)))
+HYPER = base.Hyper(
+    shift=0.1, flip=0.5, brightness=0.1, colour=0.1, cutout=0.1, mixup=0.1, cutmix=0.1, policy=0.1, noise=0.1
+)
 # Function, its arguments, the shapes of its result.
 SHAPES = [
     (losses.cross_entropy, (f32(5, 3), i32(5)), (5,)),
@@ -204,9 +208,33 @@ SHAPES = [
     (augment.random_affine, (KEY0, f32(5, 6, 7, 2), f32(2), {'zoom': 0.1}), (5, 6, 7, 2)),
     (augment.random_lighting, (KEY0, f32(5, 6, 7, 2), f32(2), {'contrast': 0.1}), (5, 6, 7, 2)),
     (augment.gaussian_noise, (KEY0, f32(5, 7, 2), f32(2), {'noise': 0.1}), (5, 7, 2)),
-    (augment.geometric, (KEY0, IMAGES, HYPER, STANDARD), CHANGED),
-    (augment.lighting, (KEY0, IMAGES, HYPER, STANDARD), CHANGED),
-    (augment.noise, (KEY0, IMAGES, HYPER, STANDARD), CHANGED),
+    (augment.resample, (f32(5, 6, 7, 2), f32(5, 6, 7), f32(5, 6, 7), f32(2)), (5, 6, 7, 2)),
+    (augment.random_geometry, (KEY0, f32(5, 6, 7, 2), f32(2), {'elastic': 0.1}), (5, 6, 7, 2)),
+    (elastic.smoothing, (6, {'scale': 1.0}), (6, 6)),
+    (augment.elastic_field, (KEY0, 5, 6, 7, {'elastic': 0.1}), (5, 2, 6, 7)),
+    (augment.random_colour, (KEY0, f32(5, 6, 7, 3), {'colour': 0.1}), (5, 6, 7, 3)),
+    (augment.random_cutout, (KEY0, f32(5, 6, 7, 2), f32(2), {'cutout': 0.1}), (5, 6, 7, 2)),
+    (boxes.covered, (f32(5), f32(5), 6), (5, 6)),
+    (boxes.random_boxes, (KEY0, 5, 6, 7, f32(5)), (5, 6, 7)),
+    (augment.larger_share, (KEY0, 5, {'alpha': 0.3}), (5,)),
+    (mixing.partners, (KEY0, 5), (5,)),
+    (augment.random_mixup, (KEY0, f32(5, 3), {'mixup': 0.3}), ((5, 3), (5,), (5,))),
+    (augment.random_cutmix, (KEY0, f32(5, 6, 7, 2), {'cutmix': 0.3}), ((5, 6, 7, 2), (5,), (5,))),
+    (augment.random_policy, (KEY0, f32(5, 6, 7, 3), f32(3), f32(3), {'policy': 1.0}), (5, 6, 7, 3)),
+    *[
+        (slot, (KEY0, IMAGES, HYPER, STANDARD), CHANGED)
+        for slot in (
+            augment.geometric,
+            augment.lighting,
+            augment.colour,
+            augment.noise,
+            augment.cutout,
+            augment.trivial_augment,
+        )
+    ],
+    *[(slot, (KEY0, IMAGES, HYPER, STANDARD), MIXED) for slot in (augment.mixup, augment.cutmix)],
+    (views.shifted, (f32(5, 6, 7, 2), STANDARD), (5, 5, 6, 7, 2)),
+    (views.mirrored, (f32(5, 6, 7, 2), STANDARD), (2, 5, 6, 7, 2)),
     (sampling.epochs, (KEY0, 3, i32(20), 17, 4), (4,)),
 ]
 ACTIVATIONS = (activations.relu, activations.tanh, activations.sigmoid, activations.maxout(3))
@@ -236,8 +264,15 @@ class ShapesTest(chex.TestCase):
             dropout,
             initializers,
             models,
-            augment,
+            boxes,
+            corruption,
+            elastic,
+            geometry,
+            light,
+            mixing,
+            policy,
             sampling,
+            views,
         )
         public = {name for module in rooms for name, _ in functions_of(module.__name__)}
         listed = [f for f, *_ in SHAPES] + list(NO_ARRAY)

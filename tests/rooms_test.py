@@ -17,7 +17,6 @@ LONGEST = {'overfit': 300, 'experiments': 350, 'tests': 350}
 # Files that may be longer, with the reason.
 LONG = {
     'overfit/base.py': 'the types of all rooms, mostly their documentation',
-    'overfit/data/augment.py': 'every augmentation twice: with plain numbers, and as a slot',
     'overfit/train/engine/population.py': 'one loop with its types',
 }
 # A room may know itself, these (rooms, or single modules of a room), and `base` and `keys`.

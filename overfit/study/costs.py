@@ -129,8 +129,11 @@ def seconds_a_step(recipe: base.Recipe, pool: base.Examples, *, numbers: Iterabl
         numbers: names of those that the net has.
     """
     devices = len(jax.local_devices())
-    flops = _flops(recipe, pool, tuple(numbers))
-    augmenting = AUGMENT_PER_VALUE * np.prod(pool.x.shape[1:]) * recipe.batch_size * len(recipe.augment)
+    numbers = tuple(numbers)
+    flops = _flops(recipe, pool, numbers)
+    # An elastic field takes as long again as the resampling: 7.9 in place of 3.4 us for 28 x 28 pixels.
+    passes = len(recipe.augment) + ('elastic' in numbers)
+    augmenting = AUGMENT_PER_VALUE * np.prod(pool.x.shape[1:]) * recipe.batch_size * passes
     normalising = NORMALISING if _normalises(recipe, pool) else 1.0
     return (normalising * flops / FLOPS_PER_DEVICE + STEP_OVERHEAD + augmenting) / devices
 

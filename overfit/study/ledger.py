@@ -199,7 +199,7 @@ def describe(recipe: base.Recipe, shape: tuple[int, ...]) -> str:
         recipe.start.name,
         *(name_of(augment, 'own augmentation') for augment in recipe.augment),
     ]
-    for slot in ('sampler', 'gradient', 'average', 'trained', 'predict', 'prepare'):
+    for slot in ('sampler', 'gradient', 'average', 'trained', 'predict', 'prepare', 'views'):
         value = getattr(recipe, slot)
         if value is not None:
             names.append(f'{slot} {name_of(value, "own")}')

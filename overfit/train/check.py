@@ -76,7 +76,7 @@ def _check_slots(recipe):
     if not isinstance(recipe, base.Recipe):
         raise ValueError(f'a recipe is {slots.kind_of(recipe)}: give an overfit.Recipe')
     typed = {'model': nn.Module, 'loss': base.Loss, 'start': base.Start, 'average': base.Average}
-    functions = ('optimizer', 'sampler', 'gradient', 'trained', 'predict', 'prepare')
+    functions = ('optimizer', 'sampler', 'gradient', 'trained', 'predict', 'prepare', 'views')
     for slot, value in recipe._asdict().items():
         wanted = typed.get(slot)
         if value is None and slot in base.Recipe._field_defaults:
@@ -149,6 +149,9 @@ def _check(recipe, names, examples, inputs, known):
     if gradient is not None:
         of_gradient = 'gradient', gradient, recipe.trained, model, names
         once(lambda traced: slots.check_gradient(traced, gradient, trained), *of_gradient)
+    if recipe.views is not None:
+        of_views = 'views', recipe.views, recipe.prepare, example
+        once(lambda _: slots.check_views(recipe.views, recipe, batch.x, inputs), *of_views)
     if recipe.sampler is not None:
         once(lambda _: slots.check_sampler(recipe.sampler, size), 'sampler', recipe.sampler, size)
     unread = sorted(names - OF_THE_STEP - read)

@@ -14,13 +14,14 @@ import jax
 import numpy as np
 
 from overfit import base
-from overfit.data import kinds
+from overfit.data import kinds, views
 from overfit.nn import describe
 from overfit.objectives import losses
 from overfit.train import optimizers, predict, predictions, start, step
 
 FORMAT = 2  # of `config.json`
 PREDICT = {None: None, 'nearest_center': predictions.nearest_center}  # by the name in `config.json`
+VIEWS = {None: None, 'shifted': views.shifted, 'mirrored': views.mirrored}  # likewise
 LABEL = {'int': int, 'bool': 'True'.__eq__, 'str': str}  # makes a label of the name of its class
 
 
@@ -28,7 +29,7 @@ class Predictor(NamedTuple):
     """A model in use.
 
     Attributes:
-        recipe: of each net; model, `predict` and `prepare` matter here.
+        recipe: of each net; model, `predict`, `prepare` and `views` matter here.
         nets: trained nets; their probabilities are averaged.
         classes: names of the classes, in the order of the columns of `predict_proba`.
         kind: of the data.
@@ -120,6 +121,7 @@ class Predictor(NamedTuple):
             'format': FORMAT,
             **describe.to_config(self.recipe.model),
             'predict': _name(self.recipe.predict),
+            'views': _name(self.recipe.views),
             'nets': len(self.nets),
             'classes': self.classes,
             'kind': self.kind.name,
@@ -146,8 +148,8 @@ def load(
 
     Args:
         path: its folder.
-        recipe: the module of a model that is not part of this package; or, where what predicts is not
-            either, the recipe with which it was trained.
+        recipe: the module of a model that is not part of this package; or, where what predicts or its views
+            are not either, the recipe with which it was trained.
         kind: of the data, where it is not part of this package.
 
     Returns:
@@ -231,11 +233,13 @@ def _config(path):
 
 def _recipe(path, config, kind, model):
     """What a model needs in order to predict; the rest of a recipe only trains."""
-    if config['predict'] not in PREDICT:
-        raise ValueError(
-            f'{path} predicts with {config["predict"]}, which is not part of overfit: give the recipe it was '
-            'trained with as load(path, recipe=...)'
-        )
+    shown = config.get('views')  # models that were saved before there were views have none
+    for name, known in ((config['predict'], PREDICT), (shown, VIEWS)):
+        if name not in known:
+            raise ValueError(
+                f'{path} predicts with {name}, which is not part of overfit: give the recipe it was '
+                'trained with as load(path, recipe=...)'
+            )
     rule = PREDICT[config['predict']]
     return base.Recipe(
         describe.from_config(config) if model is None else model,
@@ -243,6 +247,7 @@ def _recipe(path, config, kind, model):
         optimizers.by_hyper(optimizers.sgd),
         start.own,
         predict=rule,
+        views=VIEWS[shown],
         prepare=kinds.prepare_slot(kind),
     )
 

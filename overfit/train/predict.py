@@ -40,7 +40,7 @@ def predict(recipe: base.Recipe, nets: Sequence[Net], x: np.ndarray, *, block: i
     """Predicts with trained nets of one recipe.
 
     Args:
-        recipe: gives the model, how inputs are prepared, and what predicts.
+        recipe: gives the model, how inputs are prepared, what predicts, and the views.
         nets: `Net`s, or `population.Trained` with variables.
         x: `[N, ...]` raw inputs.
         block: rows at a time; the last block is padded, so all sizes share one program.
@@ -68,6 +68,5 @@ def predict(recipe: base.Recipe, nets: Sequence[Net], x: np.ndarray, *, block: i
 def predicting(recipe: base.Recipe) -> base.Recipe:
     """What of a recipe predicting depends on: recipes that train differently share the program."""
     absent = dict.fromkeys(base.Recipe._fields)
-    return base.Recipe(
-        **absent | {'model': recipe.model, 'predict': recipe.predict, 'prepare': recipe.prepare}
-    )
+    needed = {name: getattr(recipe, name) for name in ('model', 'predict', 'prepare', 'views')}
+    return base.Recipe(**absent | needed)

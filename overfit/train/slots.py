@@ -22,6 +22,7 @@ HINTS = {'optimizer': ' (an Optax optimizer is wrapped, as in lambda hyper, rate
 CALLS = {
     'model': '(x, *, train, dropout, input_dropout)',
     'prepare': '(x, inputs)',
+    'views': '(x, inputs)',
     'trained': '(path)',
     'augmentation': '(key, batch, hyper, inputs)',
     'loss': 'init(classes, features) and apply(key, state, outputs, batch, hyper, axis_name)',
@@ -127,6 +128,20 @@ def check_augment(traced: Traced, augment: base.Augment, batch: base.Batch, inpu
             'mixes labels by something else',
             f'mixed=base.Mixed(y, share) with whole numbers y and shares, {list(size)} each',
         )
+
+
+def check_views(views: base.Views, recipe: base.Recipe, x: jax.ShapeDtypeStruct, inputs: Any) -> None:
+    """Refuses views that are not inputs themselves, one after another."""
+
+    def shown():
+        made = jax.eval_shape(views, x, inputs)
+        if getattr(made, 'shape', (0,))[1:] != x.shape or not made.shape[0]:
+            wanted = f'views one after another, [V, {", ".join(map(str, x.shape))}]'
+            _refuse('views', views, f'gives {_shape(made)} for inputs {list(x.shape)}', wanted)
+        return step.example_of(jax.ShapeDtypeStruct(x.shape, made.dtype), inputs, recipe)
+
+    if called('views', views, shown).dtype != step.example_of(x, inputs, recipe).dtype:
+        _refuse('views', views, 'makes inputs of another type', 'what can be prepared as an input is')
 
 
 def check_loss(

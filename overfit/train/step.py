@@ -268,14 +268,24 @@ def log_probabilities(
 ) -> base.Array:
     """Returns `[B, classes]` log-probabilities of raw inputs, without dropout or augmentation.
 
+    With `recipe.views` they are of the mean of the probabilities over the views of each input.
+
     Args:
         variables: from `evaluated`.
         loss_state: of the same state; some recipes predict with it.
         inputs: statistics of the inputs.
         x: `[B, ...]` raw inputs.
-        recipe: gives the model and what predicts.
+        recipe: gives the model, what predicts, and the views.
     """
-    outputs = recipe.model.apply(variables, prepared(x, inputs, recipe), train=False)
-    if recipe.predict is None:
-        return jax.nn.log_softmax(outputs.logits)
-    return recipe.predict(outputs, loss_state)
+
+    def of_one_view(x):
+        outputs = recipe.model.apply(variables, prepared(x, inputs, recipe), train=False)
+        if recipe.predict is None:
+            return jax.nn.log_softmax(outputs.logits)
+        return recipe.predict(outputs, loss_state)
+
+    if recipe.views is None:
+        return of_one_view(x)
+    views = recipe.views(x, inputs)
+    # One after another: side by side, convolutions of many nets would need the memory of all views at once.
+    return jax.nn.logsumexp(jax.lax.map(of_one_view, views), axis=0) - jnp.log(len(views))

@@ -53,9 +53,19 @@ class CombinationTest(parameterized.TestCase):
         self.assertEqual(programs(3, 12, techniques.l2, techniques.refit, tiny.ENSEMBLE), 1)
         self.assertEqual(programs(3, 12, techniques.refit), 0)  # validation cannot judge it
 
+    def test_an_elastic_field_takes_as_long_as_another_change(self):
+        def seconds(*names):
+            recipe = arm_of((techniques.shift,), tiny.BASELINE).recipe
+            return costs.seconds_a_step(recipe, tiny.POOL, numbers=names)
+
+        plain = costs.seconds_a_step(tiny.BASELINE.recipe, tiny.POOL)
+        self.assertAlmostEqual(seconds('shift', 'elastic') - plain, 2 * (seconds('shift') - plain))
+        self.assertGreater(seconds('shift'), plain)
+
     def test_running_statistics_take_time(self):
         def seconds(*chosen):
-            return costs.seconds_a_step(arm_of(chosen, tiny.BASELINE).recipe, tiny.POOL)
+            arm = arm_of(chosen, tiny.BASELINE)
+            return costs.seconds_a_step(arm.recipe, tiny.POOL, numbers=arm.space)
 
         self.assertGreater(seconds(techniques.batch_norm), seconds())
         self.assertEqual(seconds(techniques.l2), seconds())

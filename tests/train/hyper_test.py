@@ -44,6 +44,11 @@ NEWER = [
 CNN = problems.recipe(model=models.CNN(3, channels=(4,), widths=(8,), batch_norm=True))
 SHIFTED = problems.recipe(augment=(augment.geometric,))
 LIT = problems.recipe(augment=(augment.lighting,))
+COLOURED = problems.recipe(augment=(augment.colour,))
+CUT = problems.recipe(augment=(augment.cutout,))
+MIXED = problems.recipe(augment=(augment.mixup,))
+PASTED = problems.recipe(augment=(augment.cutmix,))
+TRIVIAL = problems.recipe(augment=(augment.trivial_augment,))
 NOISY = problems.recipe(augment=(augment.noise,))
 CLIMBING = problems.recipe(gradient=sam.sam)
 AVERAGED = problems.recipe(average=average.ema)
@@ -75,9 +80,17 @@ CONTRACT = {
     'shift': [(SHIFTED, {}, 0.3), (SHIFTED, {'rotate': 0.3}, 0.3)],
     'zoom': [(SHIFTED, {}, 0.4), (SHIFTED, {'shift': 0.2}, 0.4)],
     'rotate': [(SHIFTED, {}, 0.5), (SHIFTED, {'zoom': 0.2}, 0.5)],
+    'shear': [(SHIFTED, {}, 0.5), (SHIFTED, {'rotate': 0.2}, 0.5)],
+    'elastic': [(SHIFTED, {}, 0.2), (SHIFTED, {'shift': 0.2, 'elastic_smoothness': 0.2}, 0.2)],
+    'elastic_smoothness': [(SHIFTED, {'elastic': 0.2}, 0.3), (SHIFTED, {'elastic': 0.2, 'zoom': 0.2}, 0.3)],
     'flip': [(SHIFTED, {}, 0.8), (SHIFTED, {'shift': 0.2}, 0.8)],
     'brightness': [(LIT, {}, 1.0)],
     'contrast': [(LIT, {}, 0.8)],
+    'colour': [(COLOURED, {}, 0.5)],
+    'cutout': [(CUT, {}, 0.6)],
+    'mixup': [(MIXED, {}, 1.0), (MIXED, {'label_smoothing': 0.1}, 1.0)],
+    'cutmix': [(PASTED, {}, 1.0)],
+    'policy': [(TRIVIAL, {}, 1.0)],
     'noise': [(NOISY, {}, 0.5)],
     'sam_radius': [(CLIMBING, {}, 0.2), (NORMED._replace(gradient=sam.sam), {}, 0.2)],
     'ema_decay': [(AVERAGED, {}, 0.9)],

@@ -5,11 +5,21 @@
 
 from overfit.study.arms import Technique
 from overfit.study.techniques.augmentation import (
+    affine_elastic,
+    colour,
+    cutmix,
+    cutout,
+    elastic,
     flip,
     lighting,
+    mirrored_views,
+    mixup,
     noise,
+    policy,
+    shear,
     shift,
     shift_rotate,
+    shifted_views,
 )
 from overfit.study.techniques.labels import (
     bags,

@@ -74,6 +74,11 @@ def augment(function: base.Augment) -> Change:
     return change
 
 
+def views(function: base.Views) -> Change:
+    """Probabilities averaged over views of each input."""
+    return lambda recipe: recipe._replace(views=function)
+
+
 def batch(size: int) -> Change:
     """Batches of another size."""
     return lambda recipe: recipe._replace(batch_size=size)
@@ -117,6 +122,11 @@ def to_images(recipe: base.Recipe, kind: kinds.Kind) -> bool:
 def to_vectors(recipe: base.Recipe, kind: kinds.Kind) -> bool:
     """Vectors alone."""
     return kind == kinds.vector
+
+
+def to_images_and_vectors(recipe: base.Recipe, kind: kinds.Kind) -> bool:
+    """Inputs of which a mean makes sense, as it does not of token ids."""
+    return kind in (kinds.image, kinds.vector)
 
 
 def to_layers(recipe: base.Recipe, kind: kinds.Kind) -> bool:
