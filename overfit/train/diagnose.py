@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from overfit import base
-from overfit.objectives import losses
+from overfit.objectives import losses, penalties
 from overfit.train import step
 
 FLAT = 0.05  # of the largest slope of an activation: a unit with less learns next to nothing
@@ -108,8 +108,8 @@ def layers(
                 flat.mean(),
                 jnp.where(jnp.isnan(flat).any(), jnp.nan, (flat > 0).all(0).mean()),
                 _size(by_outputs[place]) * len(batch.y),
-                _size(_at(by_weights, path)['kernel']),
-                _size(_at(variables['params'], path)['kernel']),
+                _size(_kernel(_at(by_weights, path))),
+                _size(_kernel(_at(variables['params'], path))),
             )
         )
     return tuple(found)
@@ -154,6 +154,12 @@ def _flat(outputs, activation):
 
     largest = slope(jnp.linspace(-4.0, 4.0, 101)).max()
     return (jnp.abs(slope(outputs).reshape(outputs.shape)) < FLAT * largest).astype(jnp.float32)
+
+
+def _kernel(layer):
+    """The weights of a layer, of its variables."""
+    marks = penalties.kernels(layer)
+    return next(leaf for mark, leaf in zip(*map(jax.tree.leaves, (marks, layer)), strict=True) if mark)
 
 
 def _size(a):
