@@ -201,6 +201,9 @@ SHAPES = [
             initializers.he,
             initializers.glorot,
             initializers.normal,
+            initializers.lecun,
+            initializers.orthogonal,
+            initializers.uniform,
         )
     ],
     (augment.affine, (f32(5, 6, 7, 2), f32(5, 2, 3), f32(2)), (5, 6, 7, 2)),
@@ -237,9 +240,21 @@ SHAPES = [
     (views.mirrored, (f32(5, 6, 7, 2), STANDARD), (2, 5, 6, 7, 2)),
     (sampling.epochs, (KEY0, 3, i32(20), 17, 4), (4,)),
 ]
-ACTIVATIONS = (activations.relu, activations.tanh, activations.sigmoid, activations.maxout(3))
+ACTIVATIONS = (
+    activations.relu,
+    activations.tanh,
+    activations.sigmoid,
+    activations.leaky_relu,
+    activations.gelu,
+    activations.maxout(3),
+)
 # These give no array: a value, or a tuple of channels.
-NO_ARRAY = (activations.maxout, models.channels_for)
+NO_ARRAY = (
+    activations.maxout,
+    initializers.normal_of,
+    initializers.uniform_of,
+    models.channels_for,
+)
 
 
 class ShapesTest(chex.TestCase):
@@ -278,4 +293,5 @@ class ShapesTest(chex.TestCase):
         listed = [f for f, *_ in SHAPES] + list(NO_ARRAY)
         self.assertEqual({f'{f.__module__}.{f.__name__}' for f in listed}, public)
         values = {name for name, value in vars(activations).items() if isinstance(value, base.Activation)}
-        self.assertEqual(values, {activation.name for activation in ACTIVATIONS} - {'maxout 3'})
+        names = {activation.name.replace(' ', '_') for activation in ACTIVATIONS}
+        self.assertEqual(values, names - {'maxout_3'})

@@ -157,9 +157,10 @@ def _flat(outputs, activation):
 
 
 def _kernel(layer):
-    """The weights of a layer, of its variables."""
-    marks = penalties.kernels(layer)
-    return next(leaf for mark, leaf in zip(*map(jax.tree.leaves, (marks, layer)), strict=True) if mark)
+    """The weights of a layer that are its kernel."""
+    marks = jax.tree.leaves(penalties.kernels(layer))
+    [kernel] = [leaf for mark, leaf in zip(marks, jax.tree.leaves(layer), strict=True) if mark]
+    return kernel
 
 
 def _size(a):
