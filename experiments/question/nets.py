@@ -5,16 +5,19 @@ from typing import Any
 from experiments.question import comparison
 
 
-def of_folds(splits: Any, found: comparison.Comparison, count: int | None = None) -> list[list[Any]]:
-    """The nets of the tuned baseline: each leaves out a fold, which validates it.
+def of_folds(
+    splits: Any, found: comparison.Comparison, count: int | None = None, *, arm: int = 0
+) -> list[list[Any]]:
+    """The nets of a tuned arm: each leaves out a fold, which validates it.
 
     They are the same nets as the study's own, with the same seeds.
 
     Args:
         splits: the data set.
-        found: whose baseline's settings are taken.
+        found: whose settings are taken.
         count: nets of each labelled set; more than there are folds leave them out in turn. `None`: as many
             as the search trained.
+        arm: 0 for the baseline, 1 for the first technique, and so on.
 
     Returns:
         For each labelled set, `overfit.train.engine.population.Member` values.
@@ -25,7 +28,7 @@ def of_folds(splits: Any, found: comparison.Comparison, count: int | None = None
 
     design = found.study.design
     members = []
-    for outcome in found.compared.outcomes[0]:
+    for outcome in found.compared.outcomes[arm]:
         tuned = outcome.tuned
         one = design.sets[tuned.place]
         folds = labelled_sets.inner_folds(

@@ -43,12 +43,6 @@ class FittedTest(chex.TestCase):
         found = population.train([member], examples, eval_every=8, layout=problems.FOUR)[0]
         chex.assert_trees_all_equal(found.variables['fixed'], trained(RECIPE, rows)[0]['fixed'])
 
-    def test_a_given_fixed_layer_stays_as_it_was_given(self):
-        [before] = trained(RECIPE, np.arange(20))
-        again = RECIPE._replace(start=start.given(before))
-        [after] = trained(again, np.arange(20, 40))
-        chex.assert_trees_all_equal(after['fixed'], before['fixed'])
-
     def test_towers_are_fitted_too_and_given_ones_kept(self):
         [before] = trained(RECIPE, np.arange(20))
         towers = problems.recipe(model=concat.Concat(3, (NET, NET)))
