@@ -15,7 +15,7 @@ from overfit import base, keys
 from overfit.data import augment, kinds, sampling, views
 from overfit.data.augment import boxes, corruption, elastic, geometry, light, mixing, policy
 from overfit.nn import activations, convolution, dropout, initializers, models
-from overfit.objectives import losses, penalties
+from overfit.objectives import losses, metric_learning, pairs, penalties, triplets
 
 ROOT = pathlib.Path(__file__).parents[1]
 ROOMS = ('nn', 'objectives', 'data', 'train')
@@ -185,6 +185,29 @@ SHAPES = [
     (losses.center_distance, (f32(3, 4), f32(5, 4), i32(5)), (5,)),
     (losses.center_update, (f32(3, 4), f32(5, 4), i32(5), 0.5), (3, 4)),
     (losses.batch_mean, (f32(5), f32(5)), ()),
+    (pairs.partners_of, (f32(5, 4), i32(5)), pairs.Partners((5, 4), (5, 5), (5, 5), ())),
+    (pairs.distances, (f32(5, 4), f32(3, 4)), (5, 3)),
+    (pairs.normalised, (f32(5, 4),), (5, 4)),
+    (pairs.of_examples, (f32(5), f32(5), f32()), (5,)),
+    *[
+        (function, (f32(5, 4), i32(5), 0.5), (5,))
+        for function in (
+            pairs.contrastive,
+            pairs.supervised_contrastive,
+            triplets.batch_all,
+            triplets.batch_hard,
+            triplets.semi_hard,
+        )
+    ],
+    (metric_learning.neighbours, (f32(5, 4), i32(5)), metric_learning.Neighbours((), ())),
+    (metric_learning.all_pairs, (f32(5, 4), i32(5)), metric_learning.Pairs((10,), (10,), (10,))),
+    (
+        metric_learning.verification,
+        (f32(9), i32(9) > 0, f32(2)),
+        metric_learning.Verification((), (2,)),
+    ),
+    (metric_learning.variance_ratio, (f32(5, 4), i32(5), 3), ()),
+    (metric_learning.collapse, (f32(5, 4),), metric_learning.Collapse((), (), ())),
     (penalties.kernels, (TREE,), {'dense': {'kernel': (), 'bias': ()}, 'frozen': None}),
     (penalties.l1, (TREE,), ()),
     (penalties.l2, (TREE,), ()),
@@ -248,12 +271,13 @@ ACTIVATIONS = (
     activations.gelu,
     activations.maxout(3),
 )
-# These give no array: a value, or a tuple of channels.
+# These give no array: a value, a tuple of channels, or a function.
 NO_ARRAY = (
     activations.maxout,
     initializers.normal_of,
     initializers.uniform_of,
     models.channels_for,
+    sampling.per_class,
 )
 
 
@@ -273,6 +297,9 @@ class ShapesTest(chex.TestCase):
     def test_no_function_of_these_modules_is_left_out(self):
         rooms = (
             losses,
+            pairs,
+            triplets,
+            metric_learning,
             penalties,
             activations,
             convolution,

@@ -8,7 +8,7 @@ from experiments.question import comparison
 def of_folds(
     splits: Any, found: comparison.Comparison, count: int | None = None, *, arm: int = 0
 ) -> list[list[Any]]:
-    """The nets of a tuned arm: each leaves out a fold, which validates it.
+    """The nets of a tuned arm, as the baseline: each leaves out a fold, which validates it.
 
     They are the same nets as the study's own, with the same seeds.
 
@@ -17,7 +17,7 @@ def of_folds(
         found: whose settings are taken.
         count: nets of each labelled set; more than there are folds leave them out in turn. `None`: as many
             as the search trained.
-        arm: 0 for the baseline, 1 for the first technique, and so on.
+        arm: number of the arm; 0 is the baseline.
 
     Returns:
         For each labelled set, `overfit.train.engine.population.Member` values.

@@ -7,7 +7,7 @@ from typing import Any
 import flax.linen as nn
 
 from overfit import base
-from overfit.nn import activations, concat, first, models
+from overfit.nn import activations, concat, dropout, first, models
 
 MODELS = {
     module.__name__: module for module in (models.MLP, models.CNN, concat.Concat)
@@ -22,6 +22,7 @@ ACTIVATIONS = {
         activations.gelu,
     )
 }
+DROPPINGS = {kind.name: kind for kind in dropout.DROPPINGS}
 NOT_SAVED = ('parent', 'name', 'axis_name')  # of a module's fields: where it stands, not what it is
 
 
@@ -48,8 +49,11 @@ def describe(model: Any, shape: tuple[int, ...]) -> str:
         channels = model.channels or models.channels_for(*shape[:2])
     layers = '-'.join([*(f'conv {c}' for c in channels), *map(str, model.widths)])
     words = [type(model).__name__, layers, model.activation.name]
-    more = ', batch norm' * model.batch_norm + ('' if model.first is None else f', on {model.first.name}')
-    return ' '.join(word for word in words if word) + more
+    kinds = [getattr(model, field, None) for field in ('dropping', 'block_dropping')]
+    more = ['batch norm'] * model.batch_norm
+    more += [f'on {layer.name}' for layer in (model.first,) if layer is not None]
+    more += [kind.name for kind in kinds if kind not in (None, dropout.units)]
+    return ', '.join([' '.join(word for word in words if word), *more])
 
 
 def to_config(model: Any) -> dict[str, Any]:
@@ -77,7 +81,7 @@ def from_config(config: Mapping[str, Any]) -> nn.Module:
         A linen module.
 
     Raises:
-        ValueError: the class or its activation is not part of this package.
+        ValueError: the class, its activation or its kind of dropout is not part of this package.
     """
     name, fields = config['model'], config['fields']
     if fields is None or name not in MODELS:
@@ -94,6 +98,8 @@ def _plain(value):
         return _activation_name(value)
     if isinstance(value, base.First):
         return value.name if first.FIRSTS.get(value.name) == value else f'own {value.name}'
+    if isinstance(value, dropout.Dropping):
+        return value.name if DROPPINGS.get(value.name) == value else f'own {value.name}'
     if isinstance(value, nn.Module):
         return to_config(value)
     return [_plain(one) for one in value] if isinstance(value, tuple) else value
@@ -104,6 +110,7 @@ def _value(field, plain, model):
     if field == 'towers':
         return tuple(from_config(one) for one in plain)
     kinds = {'activation': ('has the activation', _activation), 'first': ('stands on', first.FIRSTS.get)}
+    kinds |= dict.fromkeys(('dropping', 'block_dropping'), ('has the kind of dropout', DROPPINGS.get))
     if field in kinds and plain is not None:
         has, known = kinds[field]
         if known(plain) is None:

@@ -9,10 +9,32 @@ from overfit.nn import activations, convolution
 from overfit.nn import dropout as dropout_lib
 
 
-def _drop(module: nn.Module, x: jax.Array, train: bool, rate: base.Number) -> jax.Array:
+def _drop(
+    module: nn.Module, x: jax.Array, train: bool, rate: base.Number, kind: dropout_lib.Dropping | None = None
+) -> jax.Array:
     if not train or rate is None:
         return x
-    return dropout_lib.dropout(module.make_rng('dropout'), x, rate)
+    return (kind or dropout_lib.units).apply(module.make_rng('dropout'), x, rate)
+
+
+def _dense(
+    module: nn.Module,
+    x: jax.Array,
+    width: int,
+    use_bias: bool,
+    train: bool,
+    rate: base.Number,
+    kind: dropout_lib.Dropping,
+) -> jax.Array:
+    """A dense layer, of which weights are dropped where the kind says so."""
+    product = None
+    if train and rate is not None and kind.of_weights:
+        key = module.make_rng('dropout')
+
+        def product(x, kernel, *arguments, **options):
+            return jax.lax.dot_general(x, kind.apply(key, kernel, rate), *arguments, **options)
+
+    return nn.Dense(width, use_bias=use_bias, dot_general=product)(x)
 
 
 def _first(module: nn.Module, x: jax.Array) -> jax.Array:
@@ -43,6 +65,7 @@ class MLP(nn.Module):
             dense layers then have no bias.
         axis_name: axis over which statistics of the batch are averaged, where the batch is sharded.
         first: a fixed layer before all others, see `overfit.nn.first`; `None`: there is none.
+        dropping: kind of dropout in the hidden layers, see `overfit.nn.dropout`; inputs have the plain one.
     """
 
     classes: int
@@ -51,6 +74,7 @@ class MLP(nn.Module):
     batch_norm: bool = False
     axis_name: str | None = None
     first: base.First | None = None
+    dropping: dropout_lib.Dropping = dropout_lib.units
 
     @nn.compact
     def __call__(
@@ -71,10 +95,13 @@ class MLP(nn.Module):
         x = _first(self, x)
         x = _drop(self, x.reshape(x.shape[0], -1), train, input_dropout)
         for width in self.widths:
-            x = nn.Dense(width * self.activation.pieces, use_bias=not self.batch_norm)(x)
+            out = width * self.activation.pieces
+            x = _dense(self, x, out, not self.batch_norm, train, dropout, self.dropping)
             if self.batch_norm:
                 x = _batch_norm(train, self.axis_name)(x)
-            x = _drop(self, self.activation.apply(x), train, dropout)
+            x = self.activation.apply(x)
+            if not self.dropping.of_weights:
+                x = _drop(self, x, train, dropout, self.dropping)
         return base.Outputs(x, nn.Dense(self.classes, name='logits')(x))
 
 
@@ -148,7 +175,8 @@ def channels_for(height: int, width: int) -> tuple[int, ...]:
 class CNN(nn.Module):
     """A convolutional net: a `ConvBlock` for each of `channels`, dense layers, then the logits.
 
-    Dropout acts on the inputs and on the dense layers, batch normalisation on the convolutions.
+    Dropout acts on the inputs, on the dense layers and, where asked for, on the blocks; batch normalisation
+    on the convolutions.
 
     Attributes:
         classes: logits.
@@ -160,6 +188,8 @@ class CNN(nn.Module):
         batch_norm: as for `MLP`.
         axis_name: as for `MLP`.
         first: a fixed layer `[B, H, W, C] -> [B, H, W, D]` before all others; `None`: there is none.
+        dropping: kind of dropout in the dense layers, as for `MLP`.
+        block_dropping: kind of dropout after every block, of the same rate; `None`: none.
     """
 
     classes: int
@@ -170,6 +200,8 @@ class CNN(nn.Module):
     batch_norm: bool = False
     axis_name: str | None = None
     first: base.First | None = None
+    dropping: dropout_lib.Dropping = dropout_lib.units
+    block_dropping: dropout_lib.Dropping | None = None
 
     @nn.compact
     def __call__(
@@ -180,7 +212,8 @@ class CNN(nn.Module):
         Args:
             x: `[B, H, W, C]` floats.
             train: drop units (with the stream `'dropout'`) and normalise by the batch's statistics.
-            dropout: probability that a unit of a dense hidden layer is dropped, in `[0, 1)`.
+            dropout: probability that a unit of a dense hidden layer is dropped, in `[0, 1)`; that of the
+                blocks, where they drop.
             input_dropout: probability that a value of a pixel is dropped, in `[0, 1)`.
 
         Returns:
@@ -199,8 +232,12 @@ class CNN(nn.Module):
         for channels in self.channels or channels_for(*x.shape[1:3]):
             block = ConvBlock(channels, self.kernel, self.activation, self.batch_norm, self.axis_name)
             x = block(x, train=train)
+            if self.block_dropping is not None:
+                x = _drop(self, x, train, dropout, self.block_dropping)
         x = x.reshape(x.shape[0], -1)
         for width in self.widths:
-            x = self.activation.apply(nn.Dense(width * self.activation.pieces)(x))
-            x = _drop(self, x, train, dropout)
+            out = width * self.activation.pieces
+            x = self.activation.apply(_dense(self, x, out, True, train, dropout, self.dropping))
+            if not self.dropping.of_weights:
+                x = _drop(self, x, train, dropout, self.dropping)
         return base.Outputs(x, nn.Dense(self.classes, name='logits')(x))

@@ -84,6 +84,55 @@ def l2(params: base.Params) -> jax.Array:
     return _total(jnp.square, params) / 2
 
 
+def soft_threshold(params: base.Params, amount: base.Number) -> base.Params:
+    """Moves every weight towards zero by an amount, and to exactly zero from within it.
+
+    `sign(w) max(|w| - amount, 0)`, the proximal operator of `amount * sum |w|`: after a step of plain SGD by
+    `-learning_rate * gradient`, with `amount = learning_rate * l1`, it makes a step of proximal gradient
+    descent. After an adaptive optimizer it acts apart from its scaling, as decoupled weight decay does.
+
+    Args:
+        params: tree of arrays; only `kernels` change.
+        amount: scalar, at least 0; 0 or `None`: nothing moves.
+
+    Returns:
+        The tree, shrunk.
+
+    Reference: Beck and Teboulle, "A fast iterative shrinkage-thresholding algorithm for linear inverse
+    problems", SIAM Journal on Imaging Sciences 2009, eq. 1.5; Duchi and Singer, "Efficient online and batch
+    learning using forward backward splitting", JMLR 2009, section 5.1.
+
+    >>> soft_threshold({'kernel': jnp.array([[3.0], [-0.25]])}, 0.5)['kernel'].tolist()
+    [[2.5], [0.0]]
+    """
+    if amount is None:
+        return params
+    chex.assert_rank(amount, 0)
+
+    def shrink(is_kernel, leaf):
+        if not is_kernel:
+            return leaf
+        return jnp.where(jnp.abs(leaf) > amount, leaf - jnp.sign(leaf) * amount, jnp.zeros((), leaf.dtype))
+
+    return jax.tree.map(shrink, kernels(params), params)
+
+
+def sparsity(params: base.Params) -> jax.Array:
+    """Share of the kernels' weights that are exactly zero.
+
+    Args:
+        params: tree of arrays; only `kernels` count.
+
+    Returns:
+        Scalar in [0, 1]; 0 without kernels.
+
+    >>> float(sparsity({'kernel': jnp.array([[3.0], [0.0]]), 'bias': jnp.array([0.0])}))
+    0.5
+    """
+    count = _total(jnp.ones_like, params)
+    return _total(lambda leaf: leaf == 0, params) / jnp.maximum(count, 1)
+
+
 def max_norm(params: base.Params, bound: base.Number) -> base.Params:
     """Shrinks every unit's incoming weights onto a ball; those inside it stay as they are.
 

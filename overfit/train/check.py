@@ -16,7 +16,7 @@ from overfit.data import kinds
 from overfit.train import schedules, slots, start, step
 
 # Numbers that the train step, the engine and the start read themselves, whatever the recipe.
-OF_THE_STEP = {'learning_rate', 'steps', 'l1', 'l2', 'max_norm', 'patience', 'init_log2_scale'}
+OF_THE_STEP = {'learning_rate', 'steps', 'l1', 'l1_proximal', 'l2', 'max_norm', 'patience', 'init_log2_scale'}
 OF_THE_STEP |= set(schedules.SCHEDULES)
 
 

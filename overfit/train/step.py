@@ -95,8 +95,9 @@ def train_step(
     """Trains one net on one batch.
 
     Augments the batch, prepares its inputs, takes the gradient of `loss + l1 * sum|w| + l2 * sum w^2 / 2`,
-    lets the optimizer step at the scheduled rate, and projects onto the max-norm ball. Random numbers come
-    from `fold_in(state.key, state.step)` alone, so any step can be replayed.
+    lets the optimizer step at the scheduled rate, moves weights towards 0 by `rate * l1_proximal`, and
+    projects onto the max-norm ball. Random numbers come from `fold_in(state.key, state.step)` alone, so any
+    step can be replayed.
 
     Args:
         state: of the net.
@@ -152,7 +153,10 @@ def train_step(
     rate = 0.0 if hyper.learning_rate is None else hyper.learning_rate
     rate = rate * schedules.multiplier(progress, hyper)
     updates, opt_state = recipe.optimizer(hyper, rate).update(gradient, state.opt_state, trained)
-    trained = penalties.max_norm(optax.apply_updates(trained, updates), hyper.max_norm)
+    trained = optax.apply_updates(trained, updates)
+    if hyper.l1_proximal is not None:
+        trained = penalties.soft_threshold(trained, rate * hyper.l1_proximal)
+    trained = penalties.max_norm(trained, hyper.max_norm)
     params = joined(trained, frozen)
     average = state.average
     if recipe.average is not None:

@@ -16,12 +16,18 @@ class PenaltiesTest(absltest.TestCase):
         found = questions.ask('penalties', *questions.TINY)
         self.assertEqual(found.code, 0, found.complained)
         rows = {row['label']: row for row in found.record['rows']}
-        for label in ('L1 penalty', 'L2 penalty', 'max-norm'):
+        for label in ('L1 penalty', 'L1, exact zeros', 'L2 penalty', 'max-norm'):
             self.assertIn(label, rows)
             self.assertIn(label, found.told)
             low, mean, high = (rows[label]['difference'][name] for name in ('low', 'mean', 'high'))
             self.assertTrue(low <= mean <= high, rows[label])
         self.assertEqual(found.record['labelled_sets'], 3)
+        weights = found.record['weights']
+        self.assertEqual(set(weights), {'tuned baseline (SGD)', *rows})
+        self.assertEqual(weights['L2 penalty']['exact zeros %']['mean'], 0)
+        self.assertGreater(weights['L1, exact zeros']['exact zeros %']['mean'], 0)
+        self.assertLen(found.record['adamw']['rows'], 2)
+        self.assertIn('coupled: L2 in the loss', found.told)
         self.assertEqual(found.record['data']['train'], 60)
         self.assertStartsWith(found.record['command'], 'python -m experiments.penalties')
         self.assertStartsWith(found.picture, b'\x89PNG')

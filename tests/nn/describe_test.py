@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from absl.testing import absltest, parameterized
 
 from overfit import base
-from overfit.nn import activations, describe, first, models
+from overfit.nn import activations, describe, dropout, first, models
 
 SWISH = base.Activation('swish', nn.swish)
 
@@ -36,6 +36,11 @@ class DescribeTest(parameterized.TestCase):
         (models.MLP(10, (4,), activations.maxout(3)), 'MLP 4 maxout 3'),
         (models.CNN(10, batch_norm=True), 'CNN conv 32-conv 64-128 relu, batch norm'),
         (models.CNN(10, (8, 16), widths=()), 'CNN conv 8-conv 16 relu'),
+        (models.MLP(10, (4,), dropping=dropout.gaussian), 'MLP 4 relu, Gaussian dropout'),
+        (
+            models.CNN(10, (8,), batch_norm=True, block_dropping=dropout.channels),
+            'CNN conv 8-128 relu, batch norm, spatial dropout',
+        ),
         (Own(3), 'Own classes 3, widths 32-16, rate 0.25, activation swish, bottleneck True'),
         (nn.Sequential([nn.Dense(3)]), 'Sequential'),
         (object(), 'object'),
@@ -53,6 +58,8 @@ class ConfigTest(parameterized.TestCase):
         models.MLP(3, (32, 7), activations.sigmoid, batch_norm=True),
         models.MLP(3, (), activations.maxout(4)),
         models.CNN(10),
+        models.MLP(3, (5,), dropping=dropout.connections),
+        models.CNN(3, (8,), dropping=dropout.gaussian, block_dropping=dropout.channels),
         models.MLP(3, activation=activations.gelu, first=first.gradients),
         models.CNN(3, activation=activations.leaky_relu, first=first.harmonic),
         models.CNN(4, (8,), 5, (16, 16), activations.tanh, batch_norm=True),
@@ -89,6 +96,10 @@ class ConfigTest(parameterized.TestCase):
         (
             Wider(3),
             r'the saved model is a Wider, .*: give the module, or the recipe .* as load\(path, recipe=...\)',
+        ),
+        (
+            models.MLP(3, dropping=dropout.gaussian._replace(of_weights=True)),
+            "the saved MLP has the kind of dropout 'own Gaussian dropout'",
         ),
         (models.MLP(3, first=base.First('zoom', lambda x: x)), "the saved MLP stands on 'own zoom'"),
         (models.MLP(3, activation=SWISH), "the saved MLP has the activation 'own swish'"),

@@ -62,3 +62,44 @@ class DropoutTest(chex.TestCase):
     def test_wrong_rate(self, rate):
         with self.assertRaisesRegex(ValueError, 'at least 0 and below 1'):
             dropout.dropout(keys.key(0), jnp.ones(3), rate)
+
+
+class GaussianTest(chex.TestCase):
+    @parameterized.parameters(0.1, 0.5, 0.8)
+    def test_mean_and_deviation(self, rate):
+        x = jnp.full(SHAPE, 2.0)
+        noise = np.asarray(jax.jit(dropout.gaussian_dropout)(keys.key(3), x, rate)) / 2
+        deviation = np.sqrt(rate / (1 - rate))
+        self.assertLess(abs(noise.mean() - 1), 5 * deviation / np.sqrt(noise.size))
+        np.testing.assert_allclose(noise.std(), deviation, rtol=0.02)
+        fit = scipy.stats.kstest(((noise - 1) / deviation).ravel()[:2000], 'norm')
+        self.assertGreater(fit.pvalue, 1e-3)
+
+    def test_it_has_the_variance_of_dropout(self):
+        x = jnp.ones(SHAPE)
+        plain, noisy = (f(keys.key(1), x, 0.25) for f in (dropout.dropout, dropout.gaussian_dropout))
+        np.testing.assert_allclose(plain.std(), noisy.std(), rtol=0.02)
+
+
+class SpatialTest(chex.TestCase):
+    def test_whole_channels_of_an_example(self):
+        x = np.random.default_rng(0).uniform(1, 2, (60, 4, 5, 50)).astype(np.float32)
+        out = np.asarray(jax.jit(dropout.spatial_dropout)(keys.key(2), x, 0.25))
+        kept = out != 0
+        np.testing.assert_array_equal(kept, np.broadcast_to(kept[:, :1, :1], kept.shape))
+        self.assertGreater(scipy.stats.binomtest(int(kept[:, 0, 0].sum()), 3000, 0.75).pvalue, 1e-3)
+        np.testing.assert_allclose(out[kept], x[kept] / 0.75, rtol=1e-6)
+
+
+class DroppingsTest(chex.TestCase):
+    @parameterized.named_parameters((kind.name, kind) for kind in dropout.DROPPINGS)
+    def test_absent_and_zero_are_the_identity(self, kind):
+        x = jax.random.normal(keys.key(0), (6, 5))
+        self.assertIs(kind.apply(keys.key(1), x, None), x)
+        np.testing.assert_array_equal(kind.apply(keys.key(1), x, 0), x)
+        np.testing.assert_array_equal(jax.jit(kind.apply)(keys.key(1), x, 0.0), x)
+
+    @parameterized.named_parameters((kind.name, kind) for kind in dropout.DROPPINGS)
+    def test_wrong_rate(self, kind):
+        with self.assertRaisesRegex(ValueError, 'at least 0 and below 1'):
+            kind.apply(keys.key(0), jnp.ones((2, 3)), 1.0)

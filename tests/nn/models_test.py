@@ -6,10 +6,11 @@ import jax.numpy as jnp
 import numpy as np
 from absl.testing import parameterized
 
-from overfit import keys
-from overfit.nn import activations, models
+from overfit import base, keys
+from overfit.nn import activations, dropout, models
 
 RELU = activations.relu
+ITSELF = base.Activation('itself', lambda z: z)
 
 
 def images(shape, seed=0):
@@ -214,6 +215,53 @@ class ModelsTest(chex.TestCase):
         self.assertAlmostEqual((dropped == 0)[active].mean(), 0.25, delta=0.05)
         kept = active & (dropped > 0)
         np.testing.assert_allclose(dropped[kept], np.asarray(plain)[kept] / 0.75, rtol=1e-5)
+
+    @parameterized.named_parameters(
+        ('mlp', models.MLP(3, widths=(400,))), ('cnn', models.CNN(3, channels=(2,), widths=(400,)))
+    )
+    def test_other_kinds_of_dropout_are_another_function_of_the_same_weights(self, model):
+        x = images((16, 4, 4, 1))
+        variables = draw(model, x)
+
+        def features(kind, seed=7, **options):
+            rngs = {'dropout': keys.key(seed)}
+            return model.clone(dropping=kind).apply(variables, x, rngs=rngs, **options).features
+
+        plain = features(dropout.units, train=False)
+        for kind in dropout.DROPPINGS[1:]:
+            np.testing.assert_array_equal(features(kind, train=False, dropout=0.5), plain)
+            np.testing.assert_array_equal(features(kind, train=True, dropout=0.0), plain)
+            one, other = (features(kind, seed, train=True, dropout=0.5) for seed in (7, 8))
+            self.assertGreater(np.abs(one - plain).max(), 0.1)
+            self.assertGreater(np.abs(one - other).max(), 0.1)
+
+    def test_drop_connect_masks_each_weight_once_a_batch(self):
+        # One input of 1 and no bias: the features are the weights themselves.
+        model = models.MLP(3, widths=(4000,), activation=ITSELF, dropping=dropout.connections)
+        x = np.ones((2, 1), np.float32)
+        variables = draw(model, x)
+        variables['params']['Dense_0']['bias'][:] = 0
+        rngs = {'dropout': keys.key(7)}
+        features = np.asarray(model.apply(variables, x, train=True, dropout=0.25, rngs=rngs).features)
+        np.testing.assert_array_equal(features[0], features[1])
+        kept = features[0] != 0
+        self.assertAlmostEqual(kept.mean(), 0.75, delta=0.03)
+        weights = variables['params']['Dense_0']['kernel'][0]
+        np.testing.assert_allclose(features[0][kept], weights[kept] / 0.75, rtol=1e-5)
+
+    def test_spatial_dropout_drops_channels_of_blocks(self):
+        model = models.CNN(3, channels=(64,), widths=(), block_dropping=dropout.channels)
+        x = images((8, 4, 4, 1)) + 5
+        variables = draw(model, x)
+        variables = jax.tree.map(np.abs, variables)
+        rngs = {'dropout': keys.key(7)}
+        plain = model.apply(variables, x, train=False).features.reshape(8, 4, 64)
+        dropped = model.apply(variables, x, train=True, dropout=0.25, rngs=rngs).features.reshape(8, 4, 64)
+        self.assertGreater(plain.min(), 0)
+        kept = np.asarray(dropped) > 0
+        np.testing.assert_array_equal(kept, np.broadcast_to(kept[:, :1], kept.shape))
+        self.assertAlmostEqual(kept.mean(), 0.75, delta=0.06)
+        np.testing.assert_allclose(dropped[kept], plain[kept] / 0.75, rtol=1e-5)
 
     def test_input_dropout_reaches_the_inputs(self):
         x = np.ones((500, 4, 4, 1), np.float32)

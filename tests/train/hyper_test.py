@@ -11,6 +11,8 @@ from absl.testing import parameterized
 from overfit import base
 from overfit.data import augment
 from overfit.nn import models
+from overfit.objectives import distillation, embeddings, losses
+from overfit.nn import dropout, models
 from overfit.objectives import distillation, losses
 from overfit.study import spaces
 from overfit.train import average, muon, optimizers, sam, schedule_free, step
@@ -42,6 +44,8 @@ NEWER = [
     for optimizer in (optimizers.lion, muon.muon, schedule_free.schedule_free_sgd)
 ]
 CNN = problems.recipe(model=models.CNN(3, channels=(4,), widths=(8,), batch_norm=True))
+DROPPING = [PLAIN._replace(model=PLAIN.model.clone(dropping=kind)) for kind in dropout.DROPPINGS[1:]]
+DROPPING += [CNN._replace(model=CNN.model.clone(block_dropping=dropout.channels))]
 SHIFTED = problems.recipe(augment=(augment.geometric,))
 LIT = problems.recipe(augment=(augment.lighting,))
 COLOURED = problems.recipe(augment=(augment.colour,))
@@ -54,6 +58,10 @@ CLIMBING = problems.recipe(gradient=sam.sam)
 AVERAGED = problems.recipe(average=average.ema)
 LATE = problems.recipe(average=average.swa)
 TAUGHT = problems.recipe(loss=distillation.distilled, augment=(_taught,))
+CONTRASTIVE = problems.recipe(loss=embeddings.contrastive)
+SUPERVISED = problems.recipe(loss=embeddings.supervised_contrastive)
+TRIPLETS = [problems.recipe(loss=loss) for loss in embeddings.BESIDE[2:]]
+ALONE = problems.recipe(loss=embeddings.triplet_soft_alone)
 PULLED = problems.recipe(loss=base.Loss(lambda classes, features: (), _pulled))
 
 # For every field recipes in which it acts, the other numbers, and its own.
@@ -68,14 +76,26 @@ CONTRACT = {
     'step_decay': [(PLAIN, {'steps': 8.0}, 0.8)],
     'weight_decay': [(r, {}, 0.3) for r in (PLAIN, ADAM, *NEWER)],
     'l1': [(PLAIN, {}, 0.05)],
+    'l1_proximal': [(PLAIN, {}, 0.1), (ADAM, {'l1': 0.01}, 0.1), (CNN, {}, 0.1)],
     'l2': [(PLAIN, {}, 0.1), (CNN, {}, 0.1)],
     'max_norm': [(PLAIN, {}, 0.5), (CNN, {}, 0.5)],
-    'dropout': [(PLAIN, {}, 0.5), (CNN, {}, 0.5)],
+    'dropout': [(recipe, {}, 0.5) for recipe in (PLAIN, CNN, *DROPPING)],
     'input_dropout': [(NORMED, {}, 0.3), (CNN, {}, 0.3)],
-    'label_smoothing': [(PLAIN, {}, 0.3), (CENTER, {}, 0.3)],
+    'label_smoothing': [
+        (PLAIN, {}, 0.3),
+        (CENTER, {}, 0.3),
+        (SUPERVISED, {'pair_weight': 0.5, 'temperature': 0.2}, 0.3),
+    ],
     'distillation': [(TAUGHT, {}, 0.6)],
     'center_weight': [(CENTER, {'center_rate': 0.5}, 1.0)],
     'center_rate': [(CENTER, {'center_weight': 1.0}, 0.8)],
+    'pair_weight': [
+        (CONTRASTIVE, {'margin': 1.0}, 1.0),
+        (SUPERVISED, {'temperature': 0.2}, 1.0),
+        *[(r, {'margin': 1.0}, 1.0) for r in (*TRIPLETS, ALONE)],
+    ],
+    'margin': [(r, {'pair_weight': 1.0}, 1.0) for r in (CONTRASTIVE, *TRIPLETS, ALONE)],
+    'temperature': [(SUPERVISED, {'pair_weight': 1.0}, 0.3)],
     'init_log2_scale': [(PLAIN, {}, -2.0), (CNN, {}, -2.0)],
     'shift': [(SHIFTED, {}, 0.3), (SHIFTED, {'rotate': 0.3}, 0.3)],
     'zoom': [(SHIFTED, {}, 0.4), (SHIFTED, {'shift': 0.2}, 0.4)],

@@ -46,14 +46,24 @@ from overfit.study.techniques.nets import (
 )
 from overfit.study.techniques.objectives import (
     center,
+    contrastive,
     label_smoothing,
+    supervised_contrastive,
+    triplet_all,
+    triplet_hard,
+    triplet_semi_hard,
+    triplet_soft,
 )
 from overfit.study.techniques.regularisers import (
+    drop_connect,
     dropout,
+    gaussian_dropout,
     input_dropout,
     l1,
+    l1_proximal,
     l2,
     max_norm,
+    spatial_dropout,
     weight_decay,
 )
 from overfit.study.techniques.starts import (
@@ -96,6 +106,7 @@ from overfit.study.techniques.steps import (
 
 STANDARD = (
     convolution,
+    oriented_gradients,
     batch_norm,
     wider,
     deeper,
@@ -122,13 +133,11 @@ STANDARD = (
     adamw,
     warmup,
     cosine,
-    exponential,
-    inverse_time,
     step_decay,
     batch_16,
     batch_64,
-    shift,
     shift_rotate,
+    affine_elastic,
     flip,
     lighting,
     longer,

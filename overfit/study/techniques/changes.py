@@ -6,7 +6,7 @@ from typing import Any
 from overfit import base
 from overfit.data import kinds
 from overfit.nn import concat, first, models
-from overfit.objectives import losses
+from overfit.objectives import embeddings, losses
 from overfit.study import spaces
 from overfit.train import optimizers, start
 
@@ -156,4 +156,9 @@ def to_sgd(recipe: base.Recipe, kind: kinds.Kind) -> bool:
 
 def to_cross_entropy(recipe: base.Recipe, kind: kinds.Kind) -> bool:
     """Losses that know smoothed labels."""
-    return recipe.loss in (losses.softmax, losses.center)
+    return recipe.loss in (losses.softmax, losses.center, *embeddings.BESIDE)
+
+
+def to_pairs(recipe: base.Recipe, kind: kinds.Kind) -> bool:
+    """Batches that hold four examples of two classes or more, in an order that nobody has chosen."""
+    return recipe.batch_size > 4 and recipe.sampler is None
