@@ -212,7 +212,12 @@ SHAPES = [
     (penalties.l1, (TREE,), ()),
     (penalties.l2, (TREE,), ()),
     (penalties.max_norm, (TREE, 1.0), {'dense': {'kernel': (4, 3), 'bias': (3,)}, 'frozen': None}),
-    (dropout.dropout, (KEY0, f32(5, 6), 0.5), (5, 6)),
+    (penalties.soft_threshold, (TREE, 1.0), {'dense': {'kernel': (4, 3), 'bias': (3,)}, 'frozen': None}),
+    (penalties.sparsity, (TREE,), ()),
+    *[
+        (function, (KEY0, f32(5, 6), 0.5), (5, 6))
+        for function in (dropout.dropout, dropout.gaussian_dropout, dropout.spatial_dropout)
+    ],
     (convolution.convolve, (f32(5, 6, 7, 2), f32(3, 2, 2, 4)), (5, 6, 7, 4)),
     (convolution.convolve_1d, (f32(5, 7, 2), f32(3, 2, 4)), (5, 7, 4)),
     (convolution.windows, (f32(5, 6, 7, 2), 3, 2), (5, 6, 7, 12)),
