@@ -276,8 +276,14 @@ ACTIVATIONS = (
     activations.gelu,
     activations.maxout(3),
 )
-# These give no array: a value, a tuple of channels, or a sampler.
-NO_ARRAY = (activations.maxout, models.channels_for, sampling.per_class)
+# These give no array: a value, a tuple of channels, or a function.
+NO_ARRAY = (
+    activations.maxout,
+    initializers.normal_of,
+    initializers.uniform_of,
+    models.channels_for,
+    sampling.per_class,
+)
 
 
 class ShapesTest(chex.TestCase):
