@@ -62,6 +62,45 @@ def harmonic(x: jax.Array, *, size: int = 3) -> jax.Array:
     return found.transpose(0, 2, 3, 1, 4).reshape(batch, height, width, channels * size * size)
 
 
+def response_sizes(x: jax.Array, *, size: int = 3, floor: float = FLOOR) -> jax.Array:
+    """How large the responses to each harmonic filter are on these images: `sqrt(mean square + floor)`.
+
+    Args:
+        x: `[N, H, W, C]` floats, standardised; labels are not needed.
+        size: side of the patches, pixels, odd.
+        floor: added to every mean square.
+
+    Returns:
+        `[C * size²]`, in the order of `harmonic`.
+
+    >>> response_sizes(jnp.ones((1, 9, 9, 1))).shape
+    (9,)
+    """
+    found = jax.lax.map(lambda image: jnp.square(harmonic(image[None], size=size)).mean((0, 1, 2)), x)
+    return jnp.sqrt(found.mean(0) + floor)
+
+
+def normalised_harmonic(x: jax.Array, sizes: jax.Array) -> jax.Array:
+    """Responses to the harmonic filters, each over its size on the training images.
+
+    The mean of a patch is many times as large as its fine detail; without this a net would hardly hear that.
+
+    Args:
+        x: `[B, H, W, C]` floats.
+        sizes: `[C * 9]`, from `response_sizes`.
+
+    Returns:
+        `[B, H, W, C * 9]`.
+
+    Reference: Ulicny, Krylov, Dahyot, "Harmonic networks for image classification", BMVC 2019, where batch
+    normalisation does it.
+
+    >>> normalised_harmonic(jnp.ones((1, 3, 3, 1)), jnp.full(9, 2.0))[0, 1, 1, 0].round(2).item()
+    1.5
+    """
+    return harmonic(x) / sizes[None, None, None, :]
+
+
 def whitening_filters(x: jax.Array, *, size: int = 3, floor: float = FLOOR) -> jax.Array:
     """Filters whose outputs on these images are uncorrelated and of variance 1, but for directions of noise.
 

@@ -229,9 +229,10 @@ class CNN(nn.Module):
         chex.assert_type(x, float)
         x = _first(self, x)
         x = _drop(self, x, train, input_dropout)
+        size = self.kernel if self.first is None else self.first.kernel or self.kernel
         for channels in self.channels or channels_for(*x.shape[1:3]):
-            block = ConvBlock(channels, self.kernel, self.activation, self.batch_norm, self.axis_name)
-            x = block(x, train=train)
+            x = ConvBlock(channels, size, self.activation, self.batch_norm, self.axis_name)(x, train=train)
+            size = self.kernel
             if self.block_dropping is not None:
                 x = _drop(self, x, train, dropout, self.block_dropping)
         x = x.reshape(x.shape[0], -1)

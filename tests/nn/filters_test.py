@@ -6,7 +6,7 @@ import numpy as np
 from absl.testing import parameterized
 from scipy import fft
 
-from overfit.nn import convolution, filters
+from overfit.nn import convolution, filters, first, models
 
 
 class HarmonicTest(chex.TestCase):
@@ -24,6 +24,24 @@ class HarmonicTest(chex.TestCase):
             patch = padded[1, row : row + 3, column : column + 3, channel]
             wanted = fft.dctn(patch, norm='ortho').ravel()
             np.testing.assert_allclose(found[1, row, column, channel], wanted, atol=1e-5)
+
+    def test_normalised_responses_have_mean_square_1(self):
+        x = np.random.default_rng(3).normal(size=(30, 8, 8, 2)).astype(np.float32) + 2
+        sizes = filters.response_sizes(x, floor=0.0)
+        found = np.asarray(filters.normalised_harmonic(x, sizes))
+        np.testing.assert_allclose(np.square(found).mean((0, 1, 2)), 1, rtol=1e-4)
+        np.testing.assert_allclose(found * np.asarray(sizes), filters.harmonic(x), rtol=1e-4, atol=1e-5)
+
+    def test_nothing_to_measure_is_no_infinity(self):
+        zeros = np.zeros((2, 5, 5, 1), np.float32)
+        self.assertTrue(np.isfinite(filters.normalised_harmonic(zeros, filters.response_sizes(zeros))).all())
+
+    def test_a_net_mixes_them_pixel_by_pixel(self):
+        net = models.CNN(3, channels=(4, 5), widths=(), first=first.harmonic)
+        x = np.zeros((1, 8, 8, 2), np.float32)
+        shapes = jax.eval_shape(lambda x: net.init(jax.random.key(0), x, train=False), x)
+        kernels = [shapes['params'][f'ConvBlock_{n}']['kernel'].shape for n in range(2)]
+        self.assertEqual(kernels, [(1, 1, 18, 4), (3, 3, 4, 5)])
 
     def test_a_population(self):
         x = np.random.default_rng(2).normal(size=(3, 2, 4, 4, 1)).astype(np.float32)
