@@ -15,7 +15,7 @@ from overfit import base, keys
 from overfit.data import augment, kinds, sampling, views
 from overfit.data.augment import boxes, corruption, elastic, geometry, light, mixing, policy
 from overfit.nn import activations, convolution, dropout, initializers, models
-from overfit.objectives import losses, penalties
+from overfit.objectives import calibration, losses, penalties
 
 ROOT = pathlib.Path(__file__).parents[1]
 ROOMS = ('nn', 'objectives', 'data', 'train')
@@ -189,7 +189,15 @@ SHAPES = [
     (penalties.l1, (TREE,), ()),
     (penalties.l2, (TREE,), ()),
     (penalties.max_norm, (TREE, 1.0), {'dense': {'kernel': (4, 3), 'bias': (3,)}, 'frozen': None}),
+    (penalties.soft_threshold, (TREE, 1.0), {'dense': {'kernel': (4, 3), 'bias': (3,)}, 'frozen': None}),
+    (penalties.sparsity, (TREE,), ()),
+    *[
+        (score, (f32(5, 3), i32(5)), ())
+        for score in (calibration.nll, calibration.brier, calibration.calibration_error)
+    ],
     (dropout.dropout, (KEY0, f32(5, 6), 0.5), (5, 6)),
+    (dropout.gaussian_dropout, (KEY0, f32(5, 6), 0.5), (5, 6)),
+    (dropout.spatial_dropout, (KEY0, f32(5, 6, 7, 2), 0.5), (5, 6, 7, 2)),
     (convolution.convolve, (f32(5, 6, 7, 2), f32(3, 2, 2, 4)), (5, 6, 7, 4)),
     (convolution.convolve_1d, (f32(5, 7, 2), f32(3, 2, 4)), (5, 7, 4)),
     (convolution.windows, (f32(5, 6, 7, 2), 3, 2), (5, 6, 7, 12)),
@@ -269,6 +277,7 @@ class ShapesTest(chex.TestCase):
         rooms = (
             losses,
             penalties,
+            calibration,
             activations,
             convolution,
             dropout,
