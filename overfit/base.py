@@ -204,11 +204,14 @@ class First(NamedTuple):
 
     Attributes:
         name: in tables and in saved models.
-        apply: of prepared inputs, `[B, ...] -> [B, ...]`.
+        apply: of prepared inputs, `[B, ...] -> [B, ...]`; where there is `fit`, `(x, fitted) -> x`.
+        fit: `(x) -> fitted`, arrays made of the prepared training inputs `[N, ...]`, without their labels,
+            when a net begins; their shapes do not hang on N. `None`: the layer needs nothing to be known.
     """
 
     name: str
-    apply: Callable[[Array], Array]
+    apply: Callable[..., Array]
+    fit: Callable[[Array], Any] | None = None
 
 
 class Loss(NamedTuple):

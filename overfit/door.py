@@ -1,6 +1,7 @@
 """The Python door: from arrays to a verdict and a model, without a folder, a command line or a bar."""
 
 import contextlib
+import html
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -82,6 +83,11 @@ class Result(NamedTuple):
 
     def __repr__(self) -> str:
         return self.table
+
+    def _repr_html_(self) -> str:
+        """The report, as a notebook shows it: in a frame, so that neither's style touches the other's."""
+        source = html.escape(page.text(self.results, self.material))
+        return f'<iframe srcdoc="{source}" style="width: 100%; height: 900px; border: 0"></iframe>'
 
 
 def squeeze(

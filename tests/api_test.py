@@ -15,7 +15,7 @@ from overfit import base, keys
 from overfit.data import augment, kinds, sampling, views
 from overfit.data.augment import boxes, corruption, elastic, geometry, light, mixing, policy
 from overfit.nn import activations, convolution, dropout, initializers, models
-from overfit.objectives import calibration, losses, penalties
+from overfit.objectives import calibration, losses, metric_learning, pairs, penalties, triplets
 
 ROOT = pathlib.Path(__file__).parents[1]
 ROOMS = ('nn', 'objectives', 'data', 'train')
@@ -185,6 +185,29 @@ SHAPES = [
     (losses.center_distance, (f32(3, 4), f32(5, 4), i32(5)), (5,)),
     (losses.center_update, (f32(3, 4), f32(5, 4), i32(5), 0.5), (3, 4)),
     (losses.batch_mean, (f32(5), f32(5)), ()),
+    (pairs.partners_of, (f32(5, 4), i32(5)), pairs.Partners((5, 4), (5, 5), (5, 5), ())),
+    (pairs.distances, (f32(5, 4), f32(3, 4)), (5, 3)),
+    (pairs.normalised, (f32(5, 4),), (5, 4)),
+    (pairs.of_examples, (f32(5), f32(5), f32()), (5,)),
+    *[
+        (function, (f32(5, 4), i32(5), 0.5), (5,))
+        for function in (
+            pairs.contrastive,
+            pairs.supervised_contrastive,
+            triplets.batch_all,
+            triplets.batch_hard,
+            triplets.semi_hard,
+        )
+    ],
+    (metric_learning.neighbours, (f32(5, 4), i32(5)), metric_learning.Neighbours((), ())),
+    (metric_learning.all_pairs, (f32(5, 4), i32(5)), metric_learning.Pairs((10,), (10,), (10,))),
+    (
+        metric_learning.verification,
+        (f32(9), i32(9) > 0, f32(2)),
+        metric_learning.Verification((), (2,)),
+    ),
+    (metric_learning.variance_ratio, (f32(5, 4), i32(5), 3), ()),
+    (metric_learning.collapse, (f32(5, 4),), metric_learning.Collapse((), (), ())),
     (penalties.kernels, (TREE,), {'dense': {'kernel': (), 'bias': ()}, 'frozen': None}),
     (penalties.l1, (TREE,), ()),
     (penalties.l2, (TREE,), ()),
@@ -195,9 +218,10 @@ SHAPES = [
         (score, (f32(5, 3), i32(5)), ())
         for score in (calibration.nll, calibration.brier, calibration.calibration_error)
     ],
-    (dropout.dropout, (KEY0, f32(5, 6), 0.5), (5, 6)),
-    (dropout.gaussian_dropout, (KEY0, f32(5, 6), 0.5), (5, 6)),
-    (dropout.spatial_dropout, (KEY0, f32(5, 6, 7, 2), 0.5), (5, 6, 7, 2)),
+    *[
+        (function, (KEY0, f32(5, 6), 0.5), (5, 6))
+        for function in (dropout.dropout, dropout.gaussian_dropout, dropout.spatial_dropout)
+    ],
     (convolution.convolve, (f32(5, 6, 7, 2), f32(3, 2, 2, 4)), (5, 6, 7, 4)),
     (convolution.convolve_1d, (f32(5, 7, 2), f32(3, 2, 4)), (5, 7, 4)),
     (convolution.windows, (f32(5, 6, 7, 2), 3, 2), (5, 6, 7, 12)),
@@ -256,8 +280,14 @@ ACTIVATIONS = (
     activations.gelu,
     activations.maxout(3),
 )
-# These give no array: a value, or a tuple of channels.
-NO_ARRAY = (activations.maxout, models.channels_for)
+# These give no array: a value, a tuple of channels, or a function.
+NO_ARRAY = (
+    activations.maxout,
+    initializers.normal_of,
+    initializers.uniform_of,
+    models.channels_for,
+    sampling.per_class,
+)
 
 
 class ShapesTest(chex.TestCase):
@@ -276,6 +306,9 @@ class ShapesTest(chex.TestCase):
     def test_no_function_of_these_modules_is_left_out(self):
         rooms = (
             losses,
+            pairs,
+            triplets,
+            metric_learning,
             penalties,
             calibration,
             activations,

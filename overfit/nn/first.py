@@ -23,4 +23,7 @@ gradients = base.First('oriented gradients', histograms.standardised_gradients)
 harmonic = base.First('harmonic filters', filters.harmonic)
 half = base.First('half the resolution', _half)
 
-FIRSTS = {one.name: one for one in (gradients, harmonic, half)}
+# Its filters are measured on the training inputs when a net begins.
+whitening = base.First('whitened patches', filters.both_signs, filters.whitening_filters)
+
+FIRSTS = {one.name: one for one in (gradients, harmonic, half, whitening)}

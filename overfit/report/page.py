@@ -32,12 +32,25 @@ def write_json(results: Results, path: str | os.PathLike) -> None:
 
 
 def write_html(results: Results, material: Material, path: str | os.PathLike) -> None:
-    """Writes `report.html`: one file that needs nothing else, no network and no script.
+    """Writes `report.html`.
 
     Args:
         results: with the squeezed model.
         material: curves, confusion and examples.
         path: file to write.
+
+    Raises:
+        ValueError: the squeezed model is not measured yet.
+    """
+    _write(path, text(results, material))
+
+
+def text(results: Results, material: Material) -> str:
+    """The report as one HTML page that needs nothing else, no network and no script.
+
+    Args:
+        results: with the squeezed model.
+        material: curves, confusion and examples.
 
     Raises:
         ValueError: the squeezed model is not measured yet.
@@ -54,7 +67,7 @@ def write_html(results: Results, material: Material, path: str | os.PathLike) ->
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {'png': pictures.png, 'settings': _settings}
-    _write(path, environment.from_string(source).render(**_shown(results, material)))
+    return environment.from_string(source).render(**_shown(results, material))
 
 
 def _shown(results: Results, material: Material) -> dict[str, Any]:

@@ -26,7 +26,17 @@ TEXTBOOK = (
 TEXTBOOK_IMAGES = (
     techniques.convolution,
     techniques.batch_norm,
-    techniques.shift_rotate,
+    techniques.affine_elastic,
+    techniques.adamw,
+    techniques.cosine,
+    techniques.dropout,
+    techniques.label_smoothing,
+    techniques.longer,
+)
+# As good as convolutions on digits (USPS@100, MNIST@100), in a fifth of their time.
+TEXTBOOK_GRADIENTS = (
+    techniques.oriented_gradients,
+    techniques.affine_elastic,
     techniques.adamw,
     techniques.cosine,
     techniques.dropout,
@@ -34,7 +44,8 @@ TEXTBOOK_IMAGES = (
     techniques.longer,
 )
 TEXTBOOK_LABEL = 'the textbook recipe'
-LABELS = (TEXTBOOK_LABEL,)  # of all textbooks' rows
+GRADIENTS_LABEL = 'the textbook recipe on oriented gradients'
+LABELS = (TEXTBOOK_LABEL, GRADIENTS_LABEL)  # of all textbooks' rows
 TEXTBOOK_SPACE = {
     'learning_rate': spaces.Range(1e-3, 1e-2, 'log'),
     'dropout': spaces.Range(0.1, 0.5, 'linear'),
@@ -43,6 +54,8 @@ TEXTBOOK_SPACE = {
     'shift': spaces.Range(0.04, 0.16, 'linear'),
     'rotate': spaces.Range(0.05, 0.35, 'linear'),
     'zoom': spaces.Range(0.02, 0.2, 'log'),
+    'elastic': spaces.Range(0.01, 0.04, 'log'),
+    'elastic_smoothness': spaces.Range(0.1, 0.25, 'log'),
 }
 
 
@@ -60,7 +73,9 @@ class Textbook(NamedTuple):
 
 def textbooks(kind: kinds.Kind) -> tuple[Textbook, ...]:
     """What a textbook would put together for a kind of data."""
-    return (Textbook(TEXTBOOK_LABEL, TEXTBOOK_IMAGES if kind == kinds.image else TEXTBOOK),)
+    if kind == kinds.image:
+        return Textbook(TEXTBOOK_LABEL, TEXTBOOK_IMAGES), Textbook(GRADIENTS_LABEL, TEXTBOOK_GRADIENTS)
+    return (Textbook(TEXTBOOK_LABEL, TEXTBOOK),)
 
 
 def mlp(classes: int) -> nn.Module:

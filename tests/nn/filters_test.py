@@ -1,4 +1,4 @@
-"""Harmonic filters against SciPy's cosine transform and a loop."""
+"""Harmonic filters against SciPy's cosine transform and a loop; whitening by what it is for."""
 
 import chex
 import jax
@@ -6,7 +6,7 @@ import numpy as np
 from absl.testing import parameterized
 from scipy import fft
 
-from overfit.nn import filters
+from overfit.nn import convolution, filters
 
 
 class HarmonicTest(chex.TestCase):
@@ -28,3 +28,46 @@ class HarmonicTest(chex.TestCase):
     def test_a_population(self):
         x = np.random.default_rng(2).normal(size=(3, 2, 4, 4, 1)).astype(np.float32)
         np.testing.assert_allclose(jax.vmap(filters.harmonic)(x)[1], filters.harmonic(x[1]), atol=1e-5)
+
+
+class WhiteningTest(chex.TestCase):
+    def images(self):
+        """Smooth images, whose neighbouring pixels go together."""
+        noise = np.random.default_rng(0).normal(size=(20, 9, 8, 2))
+        smooth = noise + np.roll(noise, 1, 1) + np.roll(noise, 1, 2) + 0.5 * noise[..., ::-1]
+        return (smooth / smooth.std()).astype(np.float32)
+
+    @parameterized.parameters((2, 5e-4), (3, 0.2))
+    def test_what_filters_find_is_white(self, size, floor):
+        x = self.images()
+        kernel = filters.whitening_filters(x, size=size, floor=floor)
+        found = np.float64(convolution.convolve(x, kernel)).reshape(-1, kernel.shape[-1])
+        moments = found.T @ found / len(found)
+        wanted = self.moments(x, size)
+        values = np.linalg.eigvalsh(wanted)[::-1]
+        np.testing.assert_allclose(moments, np.diag(values / (values + floor)), atol=2e-3)
+
+    def moments(self, x, size):
+        """Second moments of all patches, one by one."""
+        before = (size - 1) // 2
+        around = ((0, 0), (before, size - 1 - before), (before, size - 1 - before), (0, 0))
+        padded, total, count = np.pad(np.float64(x), around), 0, 0
+        for image in padded:
+            for row in range(x.shape[1]):
+                for column in range(x.shape[2]):
+                    patch = image[row : row + size, column : column + size].ravel()
+                    total, count = total + np.outer(patch, patch), count + 1
+        return total / count
+
+    def test_a_constant_pixel_gives_no_infinite_filter(self):
+        x = np.zeros((3, 5, 5, 1), np.float32)
+        self.assertTrue(np.isfinite(filters.whitening_filters(x)).all())
+
+    def test_both_signs_hold_all_that_was_found(self):
+        x = self.images()
+        kernel = filters.whitening_filters(x)
+        found = np.asarray(filters.both_signs(x, kernel))
+        self.assertGreaterEqual(found.min(), 0)
+        up, down = np.split(found, 2, axis=-1)
+        np.testing.assert_allclose(up - down, convolution.convolve(x, kernel), atol=1e-5)
+        self.assertEqual((up * down).max(), 0)

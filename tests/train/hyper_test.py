@@ -11,7 +11,7 @@ from absl.testing import parameterized
 from overfit import base
 from overfit.data import augment
 from overfit.nn import dropout, models
-from overfit.objectives import distillation, losses
+from overfit.objectives import distillation, embeddings, losses
 from overfit.study import spaces
 from overfit.train import average, muon, optimizers, sam, schedule_free, step
 from overfit.train.engine import layout, population
@@ -56,6 +56,10 @@ CLIMBING = problems.recipe(gradient=sam.sam)
 AVERAGED = problems.recipe(average=average.ema)
 LATE = problems.recipe(average=average.swa)
 TAUGHT = problems.recipe(loss=distillation.distilled, augment=(_taught,))
+CONTRASTIVE = problems.recipe(loss=embeddings.contrastive)
+SUPERVISED = problems.recipe(loss=embeddings.supervised_contrastive)
+TRIPLETS = [problems.recipe(loss=loss) for loss in embeddings.BESIDE[2:]]
+ALONE = problems.recipe(loss=embeddings.triplet_soft_alone)
 PULLED = problems.recipe(loss=base.Loss(lambda classes, features: (), _pulled))
 
 # For every field recipes in which it acts, the other numbers, and its own.
@@ -75,10 +79,21 @@ CONTRACT = {
     'max_norm': [(PLAIN, {}, 0.5), (CNN, {}, 0.5)],
     'dropout': [(recipe, {}, 0.5) for recipe in (PLAIN, CNN, *DROPPING)],
     'input_dropout': [(NORMED, {}, 0.3), (CNN, {}, 0.3)],
-    'label_smoothing': [(PLAIN, {}, 0.3), (CENTER, {}, 0.3)],
+    'label_smoothing': [
+        (PLAIN, {}, 0.3),
+        (CENTER, {}, 0.3),
+        (SUPERVISED, {'pair_weight': 0.5, 'temperature': 0.2}, 0.3),
+    ],
     'distillation': [(TAUGHT, {}, 0.6)],
     'center_weight': [(CENTER, {'center_rate': 0.5}, 1.0)],
     'center_rate': [(CENTER, {'center_weight': 1.0}, 0.8)],
+    'pair_weight': [
+        (CONTRASTIVE, {'margin': 1.0}, 1.0),
+        (SUPERVISED, {'temperature': 0.2}, 1.0),
+        *[(r, {'margin': 1.0}, 1.0) for r in (*TRIPLETS, ALONE)],
+    ],
+    'margin': [(r, {'pair_weight': 1.0}, 1.0) for r in (CONTRASTIVE, *TRIPLETS, ALONE)],
+    'temperature': [(SUPERVISED, {'pair_weight': 1.0}, 0.3)],
     'init_log2_scale': [(PLAIN, {}, -2.0), (CNN, {}, -2.0)],
     'shift': [(SHIFTED, {}, 0.3), (SHIFTED, {'rotate': 0.3}, 0.3)],
     'zoom': [(SHIFTED, {}, 0.4), (SHIFTED, {'shift': 0.2}, 0.4)],

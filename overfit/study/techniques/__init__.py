@@ -38,6 +38,7 @@ from overfit.study.techniques.nets import (
     leaky_relu,
     maxout,
     oriented_gradients,
+    patch_whitening,
     sigmoid,
     tanh,
     two_resolutions,
@@ -45,7 +46,13 @@ from overfit.study.techniques.nets import (
 )
 from overfit.study.techniques.objectives import (
     center,
+    contrastive,
     label_smoothing,
+    supervised_contrastive,
+    triplet_all,
+    triplet_hard,
+    triplet_semi_hard,
+    triplet_soft,
 )
 from overfit.study.techniques.regularisers import (
     drop_connect,
@@ -99,6 +106,7 @@ from overfit.study.techniques.steps import (
 
 STANDARD = (
     convolution,
+    oriented_gradients,
     batch_norm,
     wider,
     deeper,
@@ -125,13 +133,11 @@ STANDARD = (
     adamw,
     warmup,
     cosine,
-    exponential,
-    inverse_time,
     step_decay,
     batch_16,
     batch_64,
-    shift,
     shift_rotate,
+    affine_elastic,
     flip,
     lighting,
     longer,

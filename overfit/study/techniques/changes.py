@@ -6,7 +6,7 @@ from typing import Any
 from overfit import base
 from overfit.data import kinds
 from overfit.nn import concat, first, models
-from overfit.objectives import losses
+from overfit.objectives import embeddings, losses
 from overfit.study import spaces
 from overfit.train import optimizers, start
 
@@ -49,6 +49,12 @@ def harmonic(recipe: base.Recipe) -> base.Recipe:
     """The convolutional net on harmonic filters."""
     recipe = recipe if isinstance(recipe.model, models.CNN) else convolution(recipe)
     return recipe._replace(model=recipe.model.clone(first=first.harmonic))
+
+
+def whitening(recipe: base.Recipe) -> base.Recipe:
+    """The convolutional net on patches that are whitened."""
+    recipe = recipe if isinstance(recipe.model, models.CNN) else convolution(recipe)
+    return recipe._replace(model=recipe.model.clone(first=first.whitening))
 
 
 def two_resolutions(recipe: base.Recipe) -> base.Recipe:
@@ -150,4 +156,9 @@ def to_sgd(recipe: base.Recipe, kind: kinds.Kind) -> bool:
 
 def to_cross_entropy(recipe: base.Recipe, kind: kinds.Kind) -> bool:
     """Losses that know smoothed labels."""
-    return recipe.loss in (losses.softmax, losses.center)
+    return recipe.loss in (losses.softmax, losses.center, *embeddings.BESIDE)
+
+
+def to_pairs(recipe: base.Recipe, kind: kinds.Kind) -> bool:
+    """Batches that hold four examples of two classes or more, in an order that nobody has chosen."""
+    return recipe.batch_size > 4 and recipe.sampler is None

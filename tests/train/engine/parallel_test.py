@@ -13,7 +13,7 @@ import numpy as np
 
 from overfit import base, keys
 from overfit.data import augment, kinds
-from overfit.objectives import losses
+from overfit.objectives import embeddings, losses
 from overfit.train import step
 from overfit.train.engine import layout, parallel, population
 from tests import problems
@@ -61,6 +61,11 @@ class ParallelTest(chex.TestCase):
             self.assertLess(self.found['weighted'][part], 1e-5, part)
         self.assertGreater(self.found['centers'], 0.1)
 
+    def test_losses_of_pairs_meet_all_examples_of_a_batch_that_is_spread(self):
+        for loss in (embeddings.supervised_contrastive, embeddings.triplet_all_alone):
+            for part in ('params', 'collections', 'opt_state', 'metrics'):
+                self.assertLess(self.found[loss.name][part], 1e-5, f'{loss.name}: {part}')
+
     def test_shards_do_not_share_their_dropout(self):
         self.assertEqual(self.found['distinct masks'], DEVICES)
 
@@ -90,13 +95,13 @@ def batches(count, size, weighted=False):
     ]
 
 
-def sharded_batch(weighted):
+def sharded_batch(weighted, recipe=RECIPE, hyper=HYPER):
     """Differences after steps with one batch over all devices and on one."""
-    spread = parallel.train_sharded_batch(RECIPE)
-    single = jax.jit(lambda state, batch: step.train_step(state, batch, HYPER, RECIPE))
-    many = one = initial(3)
+    spread = parallel.train_sharded_batch(recipe)
+    single = jax.jit(lambda state, batch: step.train_step(state, batch, hyper, recipe))
+    many = one = initial(3, recipe, hyper)
     for batch in batches(6, 16, weighted):
-        many, metrics = spread(many, batch, HYPER)
+        many, metrics = spread(many, batch, hyper)
         one, wanted = single(one, batch)
     parts = ('params', 'collections', 'loss_state', 'opt_state')
     found = {part: distance(getattr(many, part), getattr(one, part)) for part in parts}
@@ -155,6 +160,9 @@ def main():
     found = {'devices': len(jax.local_devices())}
     found['batch'], last = sharded_batch(weighted=False)
     found['weighted'], _ = sharded_batch(weighted=True)
+    hyper = HYPER._replace(pair_weight=np.float32(1), margin=np.float32(0.5), temperature=np.float32(0.3))
+    for loss in (embeddings.supervised_contrastive, embeddings.triplet_all_alone):
+        found[loss.name], _ = sharded_batch(True, RECIPE._replace(loss=loss), hyper)
     found['centers'] = float(np.abs(last.loss_state).max())
     found['population'], found['moved'] = whole_population()
     found['members'] = sharded_members()
