@@ -15,7 +15,7 @@ from overfit import base, keys
 from overfit.data import augment, kinds, sampling, views
 from overfit.data.augment import boxes, corruption, elastic, geometry, light, mixing, policy
 from overfit.nn import activations, convolution, dropout, initializers, models
-from overfit.objectives import losses, metric_learning, pairs, penalties, triplets
+from overfit.objectives import calibration, losses, metric_learning, pairs, penalties, triplets
 
 ROOT = pathlib.Path(__file__).parents[1]
 ROOMS = ('nn', 'objectives', 'data', 'train')
@@ -217,6 +217,10 @@ SHAPES = [
     (penalties.soft_threshold, (TREE, 1.0), {'dense': {'kernel': (4, 3), 'bias': (3,)}, 'frozen': None}),
     (penalties.sparsity, (TREE,), ()),
     *[
+        (score, (f32(5, 3), i32(5)), ())
+        for score in (calibration.nll, calibration.brier, calibration.calibration_error)
+    ],
+    *[
         (function, (KEY0, f32(5, 6), 0.5), (5, 6))
         for function in (dropout.dropout, dropout.gaussian_dropout, dropout.spatial_dropout)
     ],
@@ -308,6 +312,7 @@ class ShapesTest(chex.TestCase):
             triplets,
             metric_learning,
             penalties,
+            calibration,
             activations,
             convolution,
             dropout,
