@@ -2,10 +2,11 @@
 
     python -m experiments.dropout_record
     python -m experiments.dropout_record --data=mnist.npz --record_epochs=100
+    python -m experiments.dropout_record --data=mnist --record_against=plain
     python -m experiments.dropout_record --data=mnist --full --record_recipe=max_norm --json=max_norm.json
 
-One net a run, `--record_seeds` times, trained on every labelled example for `--record_epochs` (100; 440 with
-`--full`, which takes a GPU), its last weights measured on the test examples:
+One recipe a run, `--record_seeds` times, trained on every labelled example for `--record_epochs` (100; 440
+with `--full`, which takes a GPU), its last weights measured on the test examples:
 
 - `dropout`: 898 and 1,532 ReLUs with the published rates, bounds, initial weights and ramps;
 - `plain`: the same net without any of these;
@@ -14,7 +15,8 @@ One net a run, `--record_seeds` times, trained on every labelled example for `--
 
 What is not published is tuned: of `--record_trials` settings the one is taken that errs least on a sixth of
 the labelled examples, held out; then all of them train the nets that are measured. Prints the test error of
-every seed and their mean with its interval. Without `--data` it runs on the small digits, to which no band
+every seed and their mean with its interval; with `--record_against` also those of another recipe, and by how
+much it errs more on the same test examples. Without `--data` it runs on the small digits, to which no band
 applies.
 """
 
@@ -28,17 +30,20 @@ from experiments.shared_flags import DATA, SEED, TRAIN_SIZE, as_flags
 
 RECIPES = ('dropout', 'plain', 'l2', 'l1_l2', 'max_norm', 'dropout_l2', 'dropout_max_norm', 'maxout')
 RECIPE = flags.DEFINE_enum('record_recipe', 'dropout', RECIPES, 'Which protocol is run.')
+AGAINST = flags.DEFINE_enum('record_against', None, RECIPES, 'A protocol that it is compared with.')
 EPOCHS = flags.DEFINE_integer(
     'record_epochs', None, 'Epochs of every net; 100, with --full 440.', lower_bound=1
 )
 SEEDS = flags.DEFINE_integer('record_seeds', 3, 'Nets that are measured.', lower_bound=2)
 TRIED = flags.DEFINE_integer('record_trials', 8, 'Settings tried where numbers are tuned.', lower_bound=1)
-LIKE_MNIST = (60_000, 10_000)  # labelled and test examples of the set that the bands are for
+LIKE_MNIST = ('mnist', 60_000, 10_000)  # name, labelled and test examples of the set that the bands are for
+GAP = {('dropout', 'plain'): (0.3, 100.0)}  # points that the second errs more, at least
 
 
 def ask() -> start.Answer:
-    """Runs one protocol."""
+    """Runs one protocol, or two."""
     from overfit.data import load
+    from overfit.study import stats
 
     # Data without a test set are no record's; a part of them is held out rather than cross-fitted.
     given = {'label': squeeze.LABEL.value, 'image_size': squeeze.IMAGE_SIZE.value}
@@ -46,15 +51,52 @@ def ask() -> start.Answer:
     if splits.cross_fitted:
         raise ValueError('data without a test set have no published protocol: give test=holdout')
     print(as_flags(load.describe(splits)), flush=True)
-    return measured(splits, record_net.records()[RECIPE.value])
+    if AGAINST.value == RECIPE.value:
+        raise ValueError(f'--record_against={AGAINST.value} is the recipe itself: name another')
+    own, wrong = measured(splits, RECIPE.value)
+    if AGAINST.value is None:
+        return own
+    other, more = measured(splits, AGAINST.value)
+    return against(own, other, stats.difference(more, wrong, splits.test.groups))
 
 
-def measured(splits: Any, record: record_net.Record) -> start.Answer:
+def against(own: start.Answer, other: start.Answer, gap: Any) -> start.Answer:
+    """Both answers in one, with the difference between them.
+
+    Args:
+        own: what came of the recipe.
+        other: of the one that it is compared with.
+        gap: how much more the other errs.
+    """
+    like_mnist = own.record['findings'][0]['band'] is not None
+    finding = intervals.finding(
+        RECIPE.value,
+        f'test error of {AGAINST.value} minus its own after {own.record["epochs"]} epochs, '
+        f'{own.record["data"]["name"]}, {own.record["data"]["train"]:,} labels',
+        gap,
+        source=record_net.records()[RECIPE.value].source,
+        published=f'{record_net.records()[AGAINST.value].published} against '
+        f'{record_net.records()[RECIPE.value].published}',
+        band=GAP.get((RECIPE.value, AGAINST.value)) if like_mnist else None,
+    )
+    text = (
+        f'{own.text}\n\n{other.text}\n\n{AGAINST.value} minus {RECIPE.value}: {gap.mean:+.2f} points '
+        f'[{gap.low:+.2f}, {gap.high:+.2f}]'
+    )
+    findings = [*own.record['findings'], *other.record['findings'], finding]
+    record = own.record | {'against': other.record, 'gap': comparison.rounded(gap), 'findings': findings}
+    return start.Answer(text, record, own.draw)
+
+
+def measured(splits: Any, name: str) -> tuple[start.Answer, Any]:
     """Tunes what has to be, trains on everything, and measures.
 
     Args:
         splits: images, with a test set apart.
-        record: the protocol.
+        name: of the protocol.
+
+    Returns:
+        The answer, and `[seeds, N]` which test examples each net gets wrong.
     """
     import numpy as np
 
@@ -64,6 +106,7 @@ def measured(splits: Any, record: record_net.Record) -> start.Answer:
     from overfit.train import predict
     from overfit.train.engine import population
 
+    record = record_net.records()[name]
     examples = record_net.pixels(splits.train)
     labelled = labelled_sets.whole(splits, TRAIN_SIZE.value, seed=SEED.value).labelled
     epochs = EPOCHS.value or (440 if start.FULL.value else 100)
@@ -79,14 +122,15 @@ def measured(splits: Any, record: record_net.Record) -> start.Answer:
     ]
     trained = population.train(members, examples, eval_every=every)
     told = predict.predict(recipe, trained, splits.test.x)
-    errors = 100 * splits.test.wrong(told.argmax(-1)).mean(1)
+    wrong = splits.test.wrong(told.argmax(-1))
+    errors = 100 * wrong.mean(1)
     mean = intervals.over_sets(errors)
-    like = (len(labelled), len(splits.test)) == LIKE_MNIST
+    like = (splits.name, len(labelled), len(splits.test)) == LIKE_MNIST
     band = None
     if like:
         band = record.band if epochs >= 440 or record.band_short is None else record.band_short
     finding = intervals.finding(
-        RECIPE.value,
+        name,
         f'test error of {"-".join(map(str, record.widths))} units after {epochs} epochs, '
         f'{splits.name}, {len(labelled):,} labels',
         mean,
@@ -96,7 +140,7 @@ def measured(splits: Any, record: record_net.Record) -> start.Answer:
         band=band,
     )
     lines = [
-        f'{RECIPE.value}: {epochs} epochs of {len(labelled):,} {splits.train.kind.noun} ({splits.name})',
+        f'{name}: {epochs} epochs of {len(labelled):,} {splits.train.kind.noun} ({splits.name})',
         'numbers: ' + ', '.join(f'{name} {value:.4g}' for name, value in numbers.items()),
         'test error of each seed: ' + ', '.join(f'{error:.2f}' for error in errors) + ' %',
         f'mean {mean.mean:.2f} % [{mean.low:.2f}, {mean.high:.2f}] over {mean.n} seeds; '
@@ -107,7 +151,7 @@ def measured(splits: Any, record: record_net.Record) -> start.Answer:
     about = {'name': splits.name, 'train': len(labelled), 'test': len(splits.test)}
     plain = {
         'data': about,
-        'recipe': RECIPE.value,
+        'recipe': name,
         'epochs': epochs,
         'numbers': {name: float(f'{value:.5g}') for name, value in numbers.items()},
         'tried': tried,
@@ -129,7 +173,7 @@ def measured(splits: Any, record: record_net.Record) -> start.Answer:
         axes.set_ylabel('training error %, as trained; dashed: test error at the end')
         axes.legend()
 
-    return start.Answer('\n'.join(lines), plain, draw)
+    return start.Answer('\n'.join(lines), plain, draw), wrong
 
 
 def chosen(

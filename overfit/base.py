@@ -204,11 +204,17 @@ class First(NamedTuple):
 
     Attributes:
         name: in tables and in saved models.
-        apply: of prepared inputs, `[B, ...] -> [B, ...]`.
+        apply: of prepared inputs, `[B, ...] -> [B, ...]`; where there is `fit`, `(x, fitted) -> x`.
+        fit: `(x) -> fitted`, arrays made of the prepared training inputs `[N, ...]`, without their labels,
+            when a net begins; their shapes do not hang on N. `None`: the layer needs nothing to be known.
+        kernel: side of the kernels of a convolution that follows, pixels: 1 where what the layer finds at a
+            pixel is to be mixed alone; `None`: the net's own.
     """
 
     name: str
-    apply: Callable[[Array], Array]
+    apply: Callable[..., Array]
+    fit: Callable[[Array], Any] | None = None
+    kernel: int | None = None
 
 
 class Loss(NamedTuple):

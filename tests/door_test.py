@@ -113,9 +113,8 @@ class ResultTest(DoorTest):
         found.report('page.html')
         self.assertEqual(os.listdir(), ['page.html'])
         page = pathlib.Path('page.html').read_text()
-        # A notebook shows the same page, whole, as the one value of the frame's attribute.
         frame = re.fullmatch(r'<iframe srcdoc="([^"<>]*)" style="[^"<>]*"></iframe>', found._repr_html_())
-        self.assertEqual(html.unescape(frame[1]), page)
+        self.assertEqual(html.unescape(frame[1]), page)  # a notebook shows the same page
         self.assertIn('blobs &lt;b&gt;', page)
         self.assertNotIn('blobs <b>', page)
         self.assertNotIn('bee <b>', page)

@@ -184,4 +184,5 @@ def draw(figure: Any, found: Sequence[AtDepth], field: str, name: str, *, after:
     right.set_yscale('log')
     right.set_xlabel(f'layer of {1 + deepest.depth}, {"after" if after else "before"} training')
     right.set_ylabel(name)
+    picture.plain_logs(figure)
     figure.set_size_inches(9.5, 4.2)

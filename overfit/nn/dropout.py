@@ -69,6 +69,10 @@ def gaussian_dropout(key: jax.Array, x: jax.Array, rate: base.Number) -> jax.Arr
 
     Reference: Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting",
     JMLR 2014, section 10, with `sigma^2 = (1 - p) / p` of the probability `p` that a unit is kept.
+
+    >>> noisy = gaussian_dropout(jax.random.key(0), jnp.ones((100, 100)), 0.5)
+    >>> round(float(noisy.mean()), 1), round(float(noisy.std()), 1)
+    (1.0, 1.0)
     """
     if rate is None:
         return x

@@ -20,7 +20,11 @@ def _half(x: jax.Array) -> jax.Array:
 
 
 gradients = base.First('oriented gradients', histograms.standardised_gradients)
-harmonic = base.First('harmonic filters', filters.harmonic)
+# A learnt mixture of responses at each pixel is a filter of 3 × 3 pixels.
+harmonic = base.First('harmonic filters', filters.normalised_harmonic, filters.response_sizes, kernel=1)
 half = base.First('half the resolution', _half)
 
-FIRSTS = {one.name: one for one in (gradients, harmonic, half)}
+# Its filters are measured on the training inputs when a net begins.
+whitening = base.First('whitened patches', filters.both_signs, filters.whitening_filters)
+
+FIRSTS = {one.name: one for one in (gradients, harmonic, half, whitening)}

@@ -1,9 +1,12 @@
 """How kernels start: `(key, shape, dtype) -> array`, for `[in, out]` and `[height, width, in, out]`."""
 
+import functools
 import math
 
 import jax
 import jax.numpy as jnp
+
+from overfit import base
 
 
 def _fans(shape: tuple[int, ...]) -> tuple[int, int]:
@@ -196,3 +199,60 @@ def uniform(key: jax.Array, shape: tuple[int, ...], dtype: jax.typing.DTypeLike 
     """
     bound = 0.5 / shape[-1]
     return jax.random.uniform(key, shape, dtype, -bound, bound)
+
+
+@functools.cache
+def uniform_of(bound: float) -> base.Initializer:
+    """An initializer that draws uniformly from `[-bound, bound]`, whatever the layer's width.
+
+    Args:
+        bound: above 0.
+
+    Returns:
+        `(key, shape, dtype) -> array`; the same object for the same bound.
+
+    Raises:
+        ValueError: a bound that is not above 0.
+
+    >>> kernel = uniform_of(0.05)(jax.random.key(0), (100, 50))
+    >>> kernel.shape, round(float(abs(kernel).max()), 2)
+    ((100, 50), 0.05)
+    """
+    _check_size('bound', bound)
+
+    def draw(key, shape, dtype=jnp.float32):
+        return jax.random.uniform(key, shape, dtype, -bound, bound)
+
+    draw.__name__ = f'uniform up to {bound:g}'
+    return draw
+
+
+@functools.cache
+def normal_of(deviation: float) -> base.Initializer:
+    """An initializer that draws from `N(0, deviation^2)`, whatever the layer's width.
+
+    Args:
+        deviation: standard deviation, above 0.
+
+    Returns:
+        `(key, shape, dtype) -> array`; the same object for the same deviation.
+
+    Raises:
+        ValueError: a deviation that is not above 0.
+
+    >>> kernel = normal_of(0.1)(jax.random.key(0), (100, 50))
+    >>> kernel.shape, round(float(kernel.std()), 1)
+    ((100, 50), 0.1)
+    """
+    _check_size('deviation', deviation)
+
+    def draw(key, shape, dtype=jnp.float32):
+        return deviation * jax.random.normal(key, shape, dtype)
+
+    draw.__name__ = f'normal, s.d. {deviation:g}'
+    return draw
+
+
+def _check_size(name, value):
+    if not value > 0:
+        raise ValueError(f'{name}={value!r} leaves all weights at 0: give a number above 0')

@@ -37,6 +37,19 @@ def _dense(
     return nn.Dense(width, use_bias=use_bias, dot_general=product)(x)
 
 
+def _first(module: nn.Module, x: jax.Array) -> jax.Array:
+    """The fixed layer; what it fits to the inputs is a variable of the collection `'fixed'`, never trained.
+
+    A net of a population is initialised on its own training inputs, see `train.start.fitted`.
+    """
+    first = module.first
+    if first is None:
+        return x
+    if first.fit is None:
+        return first.apply(x)
+    return first.apply(x, module.variable('fixed', 'first', first.fit, x).value)
+
+
 def _batch_norm(train: bool, axis_name: str | None) -> nn.BatchNorm:
     return nn.BatchNorm(use_running_average=not train, momentum=0.9, axis_name=axis_name)
 
@@ -79,7 +92,7 @@ class MLP(nn.Module):
             Features `[B, F]`, of the last hidden layer after dropout, and logits `[B, classes]`.
         """
         chex.assert_type(x, float)
-        x = x if self.first is None else self.first.apply(x)
+        x = _first(self, x)
         x = _drop(self, x.reshape(x.shape[0], -1), train, input_dropout)
         for width in self.widths:
             out = width * self.activation.pieces
@@ -214,11 +227,12 @@ class CNN(nn.Module):
                 f'A CNN needs images [B, H, W, C], but was given {x.shape}; an MLP takes any shape.'
             )
         chex.assert_type(x, float)
-        x = x if self.first is None else self.first.apply(x)
+        x = _first(self, x)
         x = _drop(self, x, train, input_dropout)
+        size = self.kernel if self.first is None else self.first.kernel or self.kernel
         for channels in self.channels or channels_for(*x.shape[1:3]):
-            block = ConvBlock(channels, self.kernel, self.activation, self.batch_norm, self.axis_name)
-            x = block(x, train=train)
+            x = ConvBlock(channels, size, self.activation, self.batch_norm, self.axis_name)(x, train=train)
+            size = self.kernel
             if self.block_dropping is not None:
                 x = _drop(self, x, train, dropout, self.block_dropping)
         x = x.reshape(x.shape[0], -1)

@@ -150,4 +150,5 @@ def _flops(recipe, pool, numbers):
 def _normalises(recipe, pool):
     """Whether a net has running statistics, as batch normalisation does."""
     _, variables = start.shapes_of(recipe.model, layout.example_of(recipe, pool))
-    return len(jax.tree.leaves(variables)) > len(jax.tree.leaves(variables['params']))
+    moving = [one for name, one in variables.items() if name not in ('params', start.FIXED)]
+    return bool(jax.tree.leaves(moving))

@@ -10,10 +10,13 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from flax import traverse_util
 
 from overfit import base
 from overfit.objectives import penalties
 
+FIXED = 'fixed'  # collection of what a model makes of its training inputs, and never trains
+FITTED_TO = 5000  # training inputs at the most of which it is made
 INIT = 0xFFFFFFFF  # folded into a net's key where the number of a step would stand, so no draw is used twice
 
 
@@ -111,6 +114,37 @@ def given(variables: base.Variables, *, rest: base.Start = own, inputs: Any = No
             "variables is no tree with 'params' at its top: give {'params': net.variables['params']}"
         )
     return base.Start(_with_rest(rest.draw), base.Given(variables, inputs), f'given, else {rest.name}')
+
+
+def fitted(start: base.Start, model: nn.Module, x: base.Array) -> base.Start:
+    """A start for nets whose model has fixed variables made of the training inputs, as patch whitening has.
+
+    Those are its collection `'fixed'`: a module makes them when it is initialised, of the inputs that it is
+    given. In a population the drawing knows shapes alone, so they are made here, once for all nets with the
+    same training inputs, and given.
+
+    Args:
+        start: how everything else begins; where weights are given that hold fixed variables too, these stay.
+        model: a linen module.
+        x: `[N, ...]` prepared training inputs; of more than 5,000 the first are taken.
+
+    Returns:
+        A start with the fixed variables as given ones; `start` itself where the model has none.
+    """
+    example = jax.ShapeDtypeStruct((1, *x.shape[1:]), x.dtype)
+    if FIXED not in shapes_of(model, example)[1]:
+        return start
+    made = {'params': {}, FIXED: _fixed(model, x[:FITTED_TO])}
+    if start.given is None:
+        return base.Start(_with_rest(start.draw), base.Given(made), start.name)
+    known = traverse_util.flatten_dict(made) | traverse_util.flatten_dict(dict(start.given.variables))
+    return start._replace(given=base.Given(traverse_util.unflatten_dict(known), start.given.inputs))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _fixed(model, x):
+    # Nothing else of the forward pass is in the program: it is not asked for.
+    return model.init(jax.random.key(0), x, train=False)[FIXED]
 
 
 @functools.cache

@@ -12,15 +12,29 @@ TINY = ('--train_size=60', '--record_epochs=2', '--record_seeds=2')
 
 
 class RecordTest(parameterized.TestCase):
-    @parameterized.parameters('dropout', 'maxout')
-    def test_published_numbers(self, name):
+    def test_against_another_recipe(self):
+        """The difference is that of the two means."""
+        found = questions.ask('dropout_record', *TINY, '--record_recipe=dropout', '--record_against=maxout')
+        self.assertEqual(found.code, 0, found.complained)
+        record = found.record
+        self.assertEqual((record['recipe'], record['against']['recipe']), ('dropout', 'maxout'))
+        own, other = np.mean(record['errors']), np.mean(record['against']['errors'])
+        self.assertAlmostEqual(record['gap']['mean'], other - own, places=2)
+        self.assertEqual([one['technique'] for one in record['findings']], ['dropout', 'maxout', 'dropout'])
+        self.assertEqual({one['band'] for one in record['findings']}, {None})
+        self.assertIn('maxout minus dropout', found.told)
+        found = questions.ask('dropout_record', '--record_recipe=plain', '--record_against=plain')
+        self.assertIn('is the recipe itself', found.complained)
+
+    def test_published_numbers(self):
+        name = 'dropout'
         found = questions.ask('dropout_record', *TINY, f'--record_recipe={name}')
         self.assertEqual(found.code, 0, found.complained)
         record = found.record
         self.assertEqual((record['epochs'], record['tried'], record['diverged']), (2, [], 0))
         self.assertLen(record['errors'], 2)
         self.assertEqual(record['numbers']['dropout'], 0.5)
-        self.assertIsNone(record['findings'][0]['band'])  # that is for MNIST
+        self.assertEqual({one['band'] for one in record['findings']}, {None})  # bands are for MNIST
         self.assertStartsWith(found.picture, b'\x89PNG')
 
     def test_tuned_numbers(self):

@@ -34,6 +34,10 @@ CASES = (
     ('lecun_conv', initializers.lecun, CONV, scipy.stats.norm(0, (1 / 1000) ** 0.5)),
     ('uniform_of_units_dense', initializers.uniform, DENSE, scipy.stats.uniform(-1 / 600, 2 / 600)),
     ('uniform_of_units_conv', initializers.uniform, CONV, scipy.stats.uniform(-1 / 120, 2 / 120)),
+    ('uniform_of_dense', initializers.uniform_of(0.05), DENSE, scipy.stats.uniform(-0.05, 0.1)),
+    ('uniform_of_conv', initializers.uniform_of(2.0), CONV, scipy.stats.uniform(-2, 4)),
+    ('normal_of_dense', initializers.normal_of(0.3), DENSE, scipy.stats.norm(0, 0.3)),
+    ('normal_of_conv', initializers.normal_of(2.0), CONV, scipy.stats.norm(0, 2.0)),
     ('normal_dense', initializers.normal, DENSE, scipy.stats.norm(0, 0.01)),
     ('normal_conv', initializers.normal, CONV, scipy.stats.norm(0, 0.01)),
 )
@@ -78,3 +82,10 @@ class InitializersTest(chex.TestCase):
     def test_a_vector_has_no_fans(self, initializer):
         with self.assertRaisesRegex(ValueError, r'\[..., in, out\].*\(7,\)'):
             initializer(keys.key(0), (7,))
+
+    @parameterized.parameters(initializers.uniform_of, initializers.normal_of)
+    def test_of_a_given_size(self, of):
+        self.assertIs(of(0.1), of(0.1))
+        self.assertIn('0.25', of(0.25).__name__)
+        with self.assertRaisesRegex(ValueError, 'leaves all weights at 0: give a number above 0'):
+            of(0.0)

@@ -16,7 +16,7 @@ from absl.testing import parameterized
 import overfit
 from overfit import base, keys
 from overfit.data import kinds, load
-from overfit.nn import activations, describe, models
+from overfit.nn import activations, concat, describe, first, models
 from overfit.train import checkpoint, predict
 from tests import problems
 
@@ -29,6 +29,18 @@ MODELS = {
     'sigmoid': models.CNN(3, channels=(2,), kernel=5, widths=(4,), activation=activations.sigmoid),
     'cnn': models.CNN(3, channels=(3, 2), widths=(), activation=activations.maxout(2), batch_norm=True),
     'cnn of its own size': models.CNN(3, widths=(4,)),
+    'leaky relu': models.MLP(3, widths=(5,), activation=activations.leaky_relu),
+    'gelu': models.CNN(3, channels=(2,), widths=(4,), activation=activations.gelu),
+    'oriented gradients': models.MLP(3, widths=(4,), first=first.gradients),
+    'harmonic filters': models.CNN(3, channels=(2,), widths=(4,), first=first.harmonic),
+    'whitened patches': models.CNN(3, channels=(2,), widths=(4,), first=first.whitening),
+    'towers': concat.Concat(
+        3,
+        (
+            models.CNN(3, channels=(2,), widths=(4,), batch_norm=True),
+            models.CNN(3, channels=(2,), widths=(4,), first=first.half),
+        ),
+    ),
 }
 ANEW = """
 import pathlib, sys
@@ -51,7 +63,7 @@ def nets(model, examples, count=1):
                 lambda leaf, rng=rng, low=low: rng.uniform(low, 1.0, leaf.shape).astype('f'),
                 shapes[part],
             )
-            for part, low in (('params', -1.0), ('batch_stats', 0.1))
+            for part, low in (('params', -1.0), ('batch_stats', 0.1), ('fixed', -1.0))
             if part in shapes
         }
         made.append(predict.Net(variables, (), inputs))
@@ -59,7 +71,8 @@ def nets(model, examples, count=1):
 
 
 def examples_for(model):
-    return IMAGES if isinstance(model, models.CNN) else VECTORS
+    dense = isinstance(model, models.MLP) and model.first is None
+    return VECTORS if dense else IMAGES
 
 
 def predictor(model, examples, count=1):
@@ -112,7 +125,7 @@ class CheckpointTest(chex.TestCase):
         self.assertEqual(repr(loaded), repr(made))
 
     def test_every_known_activation_has_its_name(self):
-        known = {n: v for n, v in vars(activations).items() if isinstance(v, base.Activation)}
+        known = {v.name: v for v in vars(activations).values() if isinstance(v, base.Activation)}
         self.assertEqual(describe.ACTIVATIONS, known)
 
     def test_labels_are_what_they_were(self):

@@ -10,10 +10,8 @@ from absl.testing import parameterized
 
 from overfit import base
 from overfit.data import augment
-from overfit.nn import models
-from overfit.objectives import distillation, embeddings, losses
 from overfit.nn import dropout, models
-from overfit.objectives import distillation, losses
+from overfit.objectives import distillation, embeddings, losses
 from overfit.study import spaces
 from overfit.train import average, muon, optimizers, sam, schedule_free, step
 from overfit.train.engine import layout, population
@@ -145,6 +143,12 @@ def distance(a, b):
     )
 
 
+COMPILED = []  # a name for each compilation, as jax tells of them
+jax.monitoring.register_event_duration_secs_listener(
+    lambda event, seconds, **_: COMPILED.append(event) if event.endswith('backend_compile_duration') else None
+)
+
+
 class HyperTest(chex.TestCase):
     def test_every_field_has_its_row_here(self):
         self.assertEqual(list(CONTRACT), list(base.NAMES))
@@ -152,11 +156,15 @@ class HyperTest(chex.TestCase):
         self.assertEqual(list(spaces.RANGES), list(base.NAMES))
 
     @parameterized.named_parameters(*ROWS)
-    def test_none_is_zero_is_absent_and_the_number_matters(self, field, recipe, others, value):
+    def test_none_is_zero_is_absent_and_the_number_matters_in_one_program(self, field, recipe, others, value):
         find = stopped if field == 'patience' else functools.partial(outcome, recipe)
         others = {'learning_rate': 0.1} | others
         others.pop(field, None)
-        absent, nothing, half, whole = (find(others | {field: v}) for v in (None, 0.0, value / 2, value))
+        absent, nothing = (find(others | {field: v}) for v in (None, 0.0))
+        compiled = len(COMPILED)
+        self.assertGreater(compiled, 0)
+        half, whole = (find(others | {field: v}) for v in (value / 2, value))
+        self.assertEqual(COMPILED[compiled:], [], 'one program for every value')
         chex.assert_tree_all_finite((absent, whole))
         self.assertLessEqual(distance(absent, nothing), 1e-6)
         self.assertGreater(distance(nothing, whole), 1e-4)

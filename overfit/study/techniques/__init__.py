@@ -38,6 +38,7 @@ from overfit.study.techniques.nets import (
     leaky_relu,
     maxout,
     oriented_gradients,
+    patch_whitening,
     sigmoid,
     tanh,
     two_resolutions,

@@ -51,6 +51,12 @@ def harmonic(recipe: base.Recipe) -> base.Recipe:
     return recipe._replace(model=recipe.model.clone(first=first.harmonic))
 
 
+def whitening(recipe: base.Recipe) -> base.Recipe:
+    """The convolutional net on patches that are whitened."""
+    recipe = recipe if isinstance(recipe.model, models.CNN) else convolution(recipe)
+    return recipe._replace(model=recipe.model.clone(first=first.whitening))
+
+
 def two_resolutions(recipe: base.Recipe) -> base.Recipe:
     """Two of the same net, on the images and on them at half the resolution, concatenated."""
     net = recipe.model

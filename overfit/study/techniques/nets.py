@@ -73,6 +73,14 @@ harmonic = Technique(
     applies=changes.to_plain_nets_on_images,
     order=0,
 )
+patch_whitening = Technique(
+    'convolutions on whitened patches',
+    'model',
+    'Jordan 2024',
+    change=changes.whitening,
+    applies=changes.to_plain_nets_on_images,
+    order=0,
+)
 two_resolutions = Technique(
     'two nets concatenated: full and half resolution',
     'towers',

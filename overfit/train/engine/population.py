@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 from overfit import base
-from overfit.train import check
+from overfit.train import check, step
 from overfit.train import start as start_lib
 from overfit.train.engine import lane as lane_lib
 from overfit.train.engine import layout as layouts
@@ -150,6 +150,7 @@ def train(
             else m.recipe.start.given.inputs
             for m in group
         ]
+        group = _fitted(group, inputs, examples)
         jobs = _packed(group, inputs, room)
         slots = where.devices * where.width
         lanes = [
@@ -184,6 +185,22 @@ def _measured(examples, rows):
     smaller = {np.dtype('float64'): np.float32, np.dtype('int64'): np.int32}
     inputs = jax.tree.map(np.asarray, examples.kind.measure(examples.x[rows]))
     return jax.tree.map(lambda a: a.astype(smaller.get(a.dtype, a.dtype)), inputs)
+
+
+def _fitted(group, inputs, examples):
+    """Members of one recipe with their fixed first layers made of their own training inputs."""
+    recipe = group[0].recipe
+    if start_lib.FIXED not in start_lib.shapes_of(recipe.model, layouts.example_of(recipe, examples))[1]:
+        return group
+    made, found = {}, []
+    for member, of_inputs in zip(group, inputs, strict=True):
+        rows = np.asarray(member.train, np.int64)[: start_lib.FITTED_TO]
+        start, known = member.recipe.start, (member.recipe.start, rows.tobytes(), id(of_inputs))
+        if known not in made:
+            x = np.asarray(step.prepared(examples.x[rows], of_inputs, member.recipe))
+            made[known] = start_lib.fitted(start, recipe.model, x)
+        found.append(member._replace(recipe=member.recipe._replace(start=made[known])))
+    return found
 
 
 def _check_rows(rows, name, count):
