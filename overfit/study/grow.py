@@ -48,7 +48,7 @@ class Grown(NamedTuple):
 
     Attributes:
         rungs: sizes, in the order in which they were tried.
-        smallest: place among them of the one with the fewest weights that is not surely worse than another.
+        smallest: place among them of the one with the fewest weights that is not surely worse than the best.
         mistakes: `[A, J, N]` of every size, see `measure.mistakes`.
     """
 
@@ -110,9 +110,10 @@ def change(larger: np.ndarray, smaller: np.ndarray, columns: np.ndarray | None =
 
 
 def smallest(mistakes: np.ndarray, weights: Sequence[int], columns: np.ndarray | None = None) -> int:
-    """The smallest net that is not worse: of those that cannot be told from the best, the fewest weights.
+    """The smallest net that is not worse: of those not surely worse than the best, the fewest weights.
 
-    Few labelled sets tell few sizes apart, so a small net is then chosen sooner.
+    Surely worse: the paired interval of the difference from the size of the lowest error, the same that
+    `change` gives, lies above 0. Few labelled sets tell few sizes apart, so a small net is then chosen sooner.
 
     Args:
         mistakes: `[A, J, N]` of every size, shares; NaN: not tested.
@@ -126,12 +127,13 @@ def smallest(mistakes: np.ndarray, weights: Sequence[int], columns: np.ndarray |
         ValueError: see `variances.crossed`, and shares outside of 0..1.
 
     Reference: Breiman et al., "Classification and regression trees", 1984, section 3.4.3 (the rule of one
-    standard error), with the comparisons of `simultaneous.near_best` in place of one standard error.
+    standard error), with the paired interval in place of one standard error.
     """
     chex.assert_rank(mistakes, 3)
     chex.assert_axis_dimension(mistakes, 0, len(weights))
-    near = np.flatnonzero(simultaneous.near_best(mistakes, columns))
-    return int(min(near, key=lambda place: (weights[place], place)))
+    best = int(np.nanmean(mistakes, axis=(1, 2)).argmin())
+    fit = [n for n, one in enumerate(mistakes) if n == best or change(one, mistakes[best], columns).low <= 0]
+    return min(fit, key=lambda place: (weights[place], place))
 
 
 def climb(
