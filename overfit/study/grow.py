@@ -113,7 +113,7 @@ def smallest(mistakes: np.ndarray, weights: Sequence[int], columns: np.ndarray |
     """The smallest net that is not worse: of those not surely worse than the best, the fewest weights.
 
     Surely worse: the paired interval of the difference from the size of the lowest error, the same that
-    `change` gives, lies above 0. Few labelled sets tell few sizes apart, so a small net is then chosen sooner.
+    `change` gives, lies above 0. Few labelled sets tell few sizes apart: a small net is then chosen sooner.
 
     Args:
         mistakes: `[A, J, N]` of every size, shares; NaN: not tested.
