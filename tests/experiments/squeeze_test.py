@@ -122,6 +122,7 @@ class WordsTest(parameterized.TestCase):
             named,
         )
         code = {'x', 'y', 'dtype'}  # of calls of NumPy that a message shows
+        code |= {'batch_size'}  # of a sampler, which no flag chooses
         code |= {'repeats'}  # of `outer_folds`, which no request brings below 1
         self.assertEqual(named - set(shared_flags.FLAGS_OF) - code, set())
         for flag in shared_flags.FLAGS_OF.values():

@@ -26,7 +26,6 @@ class AugmentationTest(chex.TestCase):
         check.recipes([(arm.recipe, arm.space)], IMAGES)
         spaces.check(arm.space, technique.label)
         self.assertIn(technique, techniques.ALL)
-        self.assertNotIn(technique, techniques.STANDARD)
 
     def test_vectors_can_be_mixed_but_have_no_geometry(self):
         vectors = baselines.baseline(baselines.mlp(3), kinds.vector)

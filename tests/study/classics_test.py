@@ -8,6 +8,7 @@ from absl.testing import parameterized
 from sklearn.linear_model import LogisticRegression
 
 from overfit.data import splits
+from overfit.nn import histograms
 from overfit.study import classics, machine
 from tests import problems
 
@@ -114,7 +115,7 @@ class GradientsTest(chex.TestCase):
     @parameterized.parameters((12, 12), (16, 16), (28, 28), (64, 64), (12, 40), (100, 33))
     def test_cells_fit_every_shape(self, height, width):
         x = np.random.default_rng(0).integers(0, 255, (2, height, width, 3)).astype(np.uint8)
-        for (rows, columns), least in zip(classics._cells((height, width, 3)), (3, 4), strict=True):
+        for (rows, columns), least in zip(histograms.cells_for(height, width), (3, 4), strict=True):
             self.assertGreaterEqual(min(rows, columns), least)
             self.assertLess(abs(np.log((height / rows) / (width / columns))), 0.25)  # nearly square
         self.assertTrue(np.isfinite(classics.describe(x, True)).all())

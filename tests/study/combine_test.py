@@ -23,7 +23,8 @@ JUDGED = (
 )
 CHOSEN = (*JUDGED, techniques.refit, techniques.last_weights)
 ARMS = tuple(arm_of(one, tiny.BASELINE) for one in [(), *((technique,) for technique in CHOSEN)])
-TOGETHER = baselines.together((techniques.dropout, techniques.label_smoothing), tiny.BASELINE)
+TEXTBOOK = baselines.Textbook('a book', (techniques.dropout, techniques.label_smoothing))
+TOGETHER = baselines.together(TEXTBOOK, tiny.BASELINE)
 PROTOCOL = tiny.PROTOCOL._replace(trials=2, folds=2)
 PLACES = range(3)
 

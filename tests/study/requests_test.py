@@ -168,7 +168,7 @@ class PreparedTest(chex.TestCase):
     def test_images_get_what_images_can_have(self):
         design = requests.prepare(IMAGES, requests.Request(minutes=0.1)).design
         labels = {arm.label for arm in design.arms}
-        self.assertIn(techniques.shift.label, labels)
+        self.assertIn(techniques.shift_rotate.label, labels)
         self.assertIn(techniques.convolution.label, labels)
         self.assertNotIn(techniques.noise.label, labels)
         books = baselines.textbooks(kinds.image)

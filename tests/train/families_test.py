@@ -10,7 +10,7 @@ import numpy as np
 from absl.testing import parameterized
 
 from overfit import base
-from overfit.data import augment
+from overfit.data.augment import corruption, geometry, light, mixing, policy
 from overfit.nn import activations, initializers, models
 from overfit.objectives import losses
 from overfit.train import automatic, average, muon, optimizers, sam, schedule_free, start
@@ -53,7 +53,12 @@ def numbers_of(optimizer):
 STRENGTHS = {
     'geometric': {'shift': 0.1, 'rotate': 0.2, 'zoom': 0.1},
     'lighting': {'brightness': 0.3, 'contrast': 0.3},
+    'colour': {'colour': 0.2},
     'noise': {'noise': 0.2},
+    'cutout': {'cutout': 0.3},
+    'mixup': {'mixup': 0.2},
+    'cutmix': {'cutmix': 0.2},
+    'trivial_augment': {'policy': 0.3},
 }
 AVERAGES = {
     'EMA': {'ema_decay': 0.9},
@@ -96,7 +101,8 @@ FAMILIES = [
     ],
     *[
         ('augment', f.__name__, problems.recipe(augment=(f,)), STRENGTHS[f.__name__], 0.2)
-        for f in functions_of(augment, 'key', 'batch', 'hyper', 'inputs')
+        for module in (geometry, light, corruption, mixing, policy)
+        for f in functions_of(module, 'key', 'batch', 'hyper', 'inputs')
     ],
 ]
 
@@ -104,7 +110,7 @@ FAMILIES = [
 class FamiliesTest(chex.TestCase):
     def test_all_are_found(self):
         counts = collections.Counter(family for family, *_ in FAMILIES)
-        least = {'optimizer': 12, 'average': 3, 'activation': 4, 'initializer': 4, 'loss': 2, 'augment': 3}
+        least = {'optimizer': 12, 'average': 3, 'activation': 4, 'initializer': 4, 'loss': 2, 'augment': 8}
         self.assertTrue(all(counts[family] >= count for family, count in least.items()), counts)
 
     @parameterized.named_parameters(*[(f'{family}_{name}', *row) for family, name, *row in FAMILIES])
