@@ -12,17 +12,18 @@ def cells_for(height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]
     Digits want about 5 a side and clothes 8 (an SVM with 100 labels: MNIST 6.3 and 7.6 %, Fashion-MNIST 24.0
     and 22.5), and choosing by cross-validation of 100 examples loses half of that again. Both scales
     together, 4 and 7 for 28 pixels, have 5.4 (5: 5.2) and 22.8; 3 and 5 for USPS's 16 have 6.8, where 4 and 6
-    have 7.2.
+    have 7.2. Images of 8 pixels want cells of 2 pixels: a dense net with 200 labels errs on 3.4 % of digits
+    with 3 and 4 cells, on 4.7 % with 3 and 2.
 
     Args:
         height: pixels.
         width: pixels.
 
     >>> cells_for(28, 28), cells_for(8, 8)
-    (((4, 4), (7, 7)), ((3, 3), (2, 2)))
+    (((4, 4), (7, 7)), ((3, 3), (4, 4)))
     """
     short = min(height, width)
-    fine = min(7, round(short / 3.2))
+    fine = min(7, max(4, round(short / 3.2)))
     coarse = max(3, round(0.6 * fine))
     return tuple((round(n * height / short), round(n * width / short)) for n in (coarse, fine))
 
@@ -62,7 +63,9 @@ def standardised_gradients(x: jax.Array) -> jax.Array:
     """Histograms of signed and of unsigned gradients at two scales, each image's numbers standardised.
 
     A fixed layer that needs no labels, for a dense net to stand on. Edges count both with the sign of their
-    gradient and without it, so that neither bright ink on dark paper nor the reverse must be assumed.
+    gradient and without it, so that neither bright ink on dark paper nor the reverse must be assumed. Eight
+    directions do as well as twelve in two thirds of the time (digits with 200 labels 2.9 and 3.4 %, USPS with
+    100 7.3 and 7.1).
 
     Args:
         x: `[B, H, W, C]` floats.
@@ -74,8 +77,8 @@ def standardised_gradients(x: jax.Array) -> jax.Array:
     2010, section 6, for both kinds of orientations.
     """
     scales = cells_for(*x.shape[1:3])
-    signed = _votes(x, 12, True)
-    unsigned = signed[:, :6] + signed[:, 6:]
+    signed = _votes(x, 8, True)
+    unsigned = signed[:, :4] + signed[:, 4:]
     found = [_blocks(_cells(votes, *scale)) for votes in (signed, unsigned) for scale in scales]
     features = jnp.concatenate(found, axis=-1)
     centred = features - features.mean(-1, keepdims=True)
