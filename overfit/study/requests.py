@@ -109,11 +109,11 @@ def prepare(splits: splits_lib.Splits, request: Request) -> Study:
     known = {}  # what was checked before is not checked again
     check.recipes([(baseline.recipe, baseline.space)], pool, known=known)
 
-    def planned(wanted):
-        """Arms of the techniques wanted, and their plan."""
+    def planned(wanted, most=None):
+        """Arms of the techniques wanted and of so many textbooks at most, and their plan."""
         chosen = _techniques(wanted, baseline, pool, known)
         arms = [arm_of(one, baseline) for one in [(), *[(technique,) for technique in chosen]]]
-        books = _textbooks(request.textbook, chosen, pool.kind)
+        books = _textbooks(request.textbook, chosen, pool.kind)[:most]
         together = [baselines.together(book, baseline) for book in books]
         arms += [arm for arm in together if combine.go_together(arm.techniques, baseline, pool)]
         costliest = max(
@@ -126,7 +126,7 @@ def prepare(splits: splits_lib.Splits, request: Request) -> Study:
     if request.techniques is not None:
         arms, plan = planned(request.techniques)
     else:
-        arms, plan = planned(_applying(standard.STANDARD, baseline, pool, known))
+        arms, plan = planned(_applying(standard.STANDARD, baseline, pool, known), most=1)
         if request.minutes is not None:
             more, plan_of_more = planned(_applying(standard.ALL, baseline, pool, known))
             if not plan_of_more.cut:  # no less than the standard effort for each
@@ -144,7 +144,10 @@ def prepare(splits: splits_lib.Splits, request: Request) -> Study:
 
 
 def _textbooks(wanted, chosen, kind):
-    """The textbooks as far as their techniques are compared, each once, of two techniques or more."""
+    """The textbooks as far as their techniques are compared, each once, of two techniques or more.
+
+    A further textbook says something new only with the technique that it begins with.
+    """
     books = baselines.textbooks(kind)
     if wanted is not None:
         books = (baselines.Textbook(baselines.TEXTBOOK_LABEL, wanted),)
@@ -152,7 +155,8 @@ def _textbooks(wanted, chosen, kind):
     for book in books:
         known = tuple(technique for technique in book.techniques if technique in chosen)
         labels = frozenset(technique.label for technique in known)
-        if len(known) > 1 and labels not in found:
+        begins = book == books[0] or book.techniques[0] in known
+        if begins and len(known) > 1 and labels not in found:
             found[labels] = book._replace(techniques=known)
     return list(found.values())
 

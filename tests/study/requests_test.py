@@ -163,7 +163,7 @@ class PreparedTest(chex.TestCase):
         little, much = count(0.5), count(500.0)
         applicable = [t for t in techniques.ALL if t.applies(design_recipe(SPLITS), kinds.vector)]
         self.assertGreater(much, little)
-        self.assertEqual(much, 2 + len(applicable))  # the baseline, and the textbook
+        self.assertEqual(much, 2 + len(applicable))  # the baseline, and the textbook of vectors
 
     def test_images_get_what_images_can_have(self):
         design = requests.prepare(IMAGES, requests.Request(minutes=0.1)).design
@@ -171,9 +171,21 @@ class PreparedTest(chex.TestCase):
         self.assertIn(techniques.shift_rotate.label, labels)
         self.assertIn(techniques.convolution.label, labels)
         self.assertNotIn(techniques.noise.label, labels)
+        self.assertEqual(design.arms[-1].techniques, baselines.TEXTBOOK_IMAGES)
+        self.assertNotIn(baselines.GRADIENTS_LABEL, labels)
+
+    def test_further_textbooks_where_minutes_or_techniques_say_so(self):
         books = baselines.textbooks(kinds.image)
+        self.assertLen(books, 3)
+        design = requests.prepare(IMAGES, requests.Request(minutes=5000.0)).design
         self.assertEqual(
-            [arm.techniques for arm in design.arms[-len(books) :]], [book.techniques for book in books]
+            [arm.techniques for arm in design.arms[-3:]], [tuple(book.techniques) for book in books]
+        )
+        named = (techniques.patch_whitening, techniques.affine_elastic, techniques.adamw)
+        design = requests.prepare(IMAGES, requests.Request(minutes=0.1, techniques=named)).design
+        self.assertEqual(
+            [(arm.label, arm.techniques) for arm in design.arms[-2:]],
+            [(baselines.TEXTBOOK_LABEL, named[1:]), (baselines.WHITENING_LABEL, named)],
         )
 
     def test_a_technique_is_compared_once(self):
