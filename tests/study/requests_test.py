@@ -181,11 +181,17 @@ class PreparedTest(chex.TestCase):
         self.assertEqual(
             [arm.techniques for arm in design.arms[-3:]], [tuple(book.techniques) for book in books]
         )
-        named = (techniques.patch_whitening, techniques.affine_elastic, techniques.adamw)
+        named = (techniques.patch_whitening, techniques.cosine, techniques.adamw)
         design = requests.prepare(IMAGES, requests.Request(minutes=0.1, techniques=named)).design
         self.assertEqual(
             [(arm.label, arm.techniques) for arm in design.arms[-2:]],
-            [(baselines.TEXTBOOK_LABEL, named[1:]), (baselines.WHITENING_LABEL, named)],
+            [
+                (baselines.TEXTBOOK_LABEL, (techniques.adamw, techniques.cosine)),
+                (
+                    baselines.WHITENING_LABEL,
+                    (techniques.patch_whitening, techniques.adamw, techniques.cosine),
+                ),
+            ],
         )
 
     def test_a_technique_is_compared_once(self):
