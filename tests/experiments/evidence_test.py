@@ -15,8 +15,15 @@ README = (pathlib.Path(__file__).parents[2] / 'README.md').read_text(encoding='u
 class EvidenceTest(absltest.TestCase):
     def test_tables_are_made_of_the_results(self):
         parts = re.findall(r'<!-- evidence: (\w+) -->\n(.*?)\n<!-- end -->', README, re.DOTALL)
-        made = {'replication': evidence.replication(), 'own_data': evidence.own_data()}
-        self.assertEqual(dict(parts), made)
+        tables = {
+            'replication': evidence.replication,
+            'own_data': evidence.own_data,
+            'findings': evidence.findings,
+            'advice': evidence.advice,
+        }
+        self.assertCountEqual([name for name, _ in parts], tables)
+        for name, shown in parts:
+            self.assertEqual(shown, tables[name](), name)
 
     def test_how_advice_is_judged(self):
         for mean, expected, wanted in (
