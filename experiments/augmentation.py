@@ -9,6 +9,10 @@ the net without any, on 20 labelled sets: shifts, shears, elastic fields, lighti
 mixtures, a policy, and views of a test image. Elastic fields are compared at plain strengths too. `--full`:
 every change that the house knows, 30 labelled sets. Prints errors and differences with intervals; the picture
 has the differences, and the error by strength of the elastic fields.
+
+On digits with 200 labels (dense net, 20 labelled sets, 73 s on 2 cores) elastic fields of 0.04 take 1.7
+points [0.8, 2.6] off the error, one random change an image 1.1 [0.3, 1.9]. Mirror images cost 2.5 [1.0,
+3.9], shifted views, of a whole pixel in 8, 5.8 [3.4, 8.2].
 """
 
 from absl import app, flags

@@ -15,6 +15,10 @@ Learning rates are tuned anew for every row on 20 labelled sets. One question a 
   mean of 50 passes with units dropped.
 
 Prints errors and differences with intervals.
+
+On digits with 200 labels (20 labelled sets, 74 s on 2 cores) no rate surely helps in layers of a fixed
+width. In layers that are wider the more is dropped, a rate of 0.5 takes 0.8 points [0.1, 1.5] off the
+error, 0.75 1.0 [0.3, 1.6].
 """
 
 from typing import Any

