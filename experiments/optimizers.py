@@ -9,6 +9,11 @@ labelled sets, and is trained once more at the rate that PyTorch, Keras or its a
 EMA and SWA have their own number tuned beside the rate. Prints errors, differences with intervals, what
 training costs, and what tuning is worth: the error at the default rate minus that of the optimizer, tuned.
 `--full`: 40 labelled sets and 16 settings of each.
+
+On digits with 200 labels (20 labelled sets, 116 s on 2 cores) SAM takes 0.5 points [0.0, 1.0] off the error
+at twice the cost of a step, Muon 0.5 [−0.4, 1.4] at 16 times; momentum costs 0.4 [0.0, 0.8]; AdamW, EMA,
+SWA and schedule-free AdamW do not differ from tuned SGD. Defaults are as good as tuned rates but for SGD's
+0.01 (+1.8 [1.4, 2.2]) and RMSProp's 0.01 (+2.7 [2.0, 3.5]).
 """
 
 from absl import app
