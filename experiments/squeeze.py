@@ -4,7 +4,7 @@
     python -m experiments.squeeze --data=my_images/ --budget_minutes=15
     python -m experiments.squeeze --data=table.csv --label=species --train_size=200
 
-Without flags: the built-in digits with 200 labels, 4 minutes on 2 cores. Writes `results.json`,
+Without flags: the built-in digits with 200 labels, 5 to 6 minutes on 2 cores. Writes `results.json`,
 `report.html` and the model `best/` into `--workdir`; `overfit.load('<workdir>/best').predict(x)` uses it.
 """
 
